@@ -1,6 +1,7 @@
-/* fuzz_stream.c - bytes of a stream from a stranger: taken frame by frame from exact copies, stored, looked up, printed again. The
- * first byte chooses: the input as it is, or cut into bodies that get a header with a right checksum, since a fuzzer does not
- * find checksums. Invariants: no read past the end, what was taken encodes to the same bytes, the store keeps its budget. */
+/* fuzz_stream.c - bytes of a stream from a stranger: taken frame by frame from exact copies, stored, looked
+ * up, printed again. The first byte chooses: the input as it is, or cut into bodies that get a header with a
+ * right checksum, since a fuzzer does not find checksums. Invariants: no read past the end, what was taken
+ * encodes to the same bytes, the store keeps its budget. */
 #include "fuzz.h"
 #include "base/err.h"
 #include "probe/store.h"
@@ -42,7 +43,8 @@ static void take_all(Store *s, const char *p, size_t n)
 				frame_put_sample(&again, &f.sample);
 			else
 				frame_put_text(&again, f.kind, f.text, f.text_len);
-			FUZZ_CHECK(!again.failed && again.len == (size_t)used && memcmp(again.s, copy, again.len) == 0);
+			FUZZ_CHECK(!again.failed && again.len == (size_t)used &&
+				   memcmp(again.s, copy, again.len) == 0);
 			buf_done(&again);
 			if (f.kind == FRAME_SAMPLE && store_add(s, &f.sample))
 				look(s, &f.sample);

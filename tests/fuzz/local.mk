@@ -58,3 +58,8 @@ check_PROGRAMS += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(fuzz_main)
 tests_fuzz_fuzz_config_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_config_LDADD = $(fuzz_ldadd)
+
+check_PROGRAMS += tests/fuzz/fuzz_tokenizer
+tests_fuzz_fuzz_tokenizer_SOURCES = tests/fuzz/fuzz_tokenizer.c $(fuzz_main)
+tests_fuzz_fuzz_tokenizer_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_tokenizer_LDADD = $(fuzz_ldadd)
