@@ -1,0 +1,56 @@
+/* state.h - the inside of a tape, for the files of this folder only. */
+#ifndef TAPE_STATE_H
+#define TAPE_STATE_H
+#include "tape/tape.h"
+
+typedef struct Hook {
+	int id;
+	char *pattern;
+	HookFn fn;
+	void *ud;
+} Hook; /* fn NULL: unhooked while hooks were running */
+
+/* What is known of one (scope, name): its full text, which hooks match, which rule of the recipe. */
+typedef struct Named {
+	const Scope *scope;
+	const char *key, *name; /* the caller's pointer, and our own copy of what it said */
+	const char *full;
+	unsigned hook_age, recipe_age;
+	int n_match, *match;    /* indices into Tape.hook */
+	const RecipeRule *rule;
+} Named;
+
+typedef struct ScopeKept { Scope s; const char *key; } ScopeKept;
+
+typedef struct Names {
+	Arena *mem;
+	ScopeKept **scope;
+	Named **named;
+	unsigned scope_cap, n_scope, named_cap, n_named; /* capacities are powers of two */
+} Names;
+
+typedef struct GradKept { Ten *leaf; struct GradKept *prev; } GradKept;
+
+struct Tape {
+	Pool *pool;
+	Arena *step;
+	size_t limit;
+	bool record, in_hook;
+	Err err;
+	Node slot;              /* the node of an op that is not recorded */
+	Node *last;
+	int n_nodes;
+	const Scope *scope;
+	GradKept *kept;         /* leaves whose gradient lies in the step arena */
+	Hook *hook;
+	int n_hooks, cap_hooks, next_id;
+	unsigned hook_age, recipe_age; /* never 0: a fresh Named is out of date */
+	const Recipe *recipe;
+	Names names;
+};
+
+void names_drop(Names *n);      /* forgets all names; every Scope and Named is gone */
+void names_reset(Names *n);     /* drops them only when they have grown out of bounds */
+/* The entry for name in the present scope, or NULL: out of memory. */
+Named *name_find(Tape *t, const char *name);
+#endif
