@@ -1,0 +1,32 @@
+/* bench.h - measurements against the machine's limits, taken in the same call. Median of several repeats. */
+#ifndef ENGINE_BENCH_H
+#define ENGINE_BENCH_H
+#include "base/err.h"
+#include "model/lm.h"
+
+enum { BENCH_REPEATS_MAX = 31 };
+typedef struct BenchJob {
+	Pool *pool;
+	Lm *m;                   /* decode, prefill: random weights or a checkpoint */
+	Dtype dtype;             /* gemm: of the weights */
+	int64_t rows, n, k;      /* gemm */
+	int64_t depth, tokens, batch;
+	bool round_bf16;         /* inputs rounded to bf16: the products may then use bf16 instructions */
+	int repeats;
+} BenchJob;
+typedef struct BenchResult {
+	double value;            /* in unit, median */
+	double limit;            /* the same unit: what the machine would give */
+	double share;            /* value / limit */
+	const char *unit;
+	char limit_is[160];      /* what the limit is made of */
+	int n;
+	double repeats[BENCH_REPEATS_MAX];
+} BenchResult;
+/* y[rows,n] = x[rows,k] W[n,k]^T, GFLOP/s against the multiply-add rate. */
+bool bench_gemm(const BenchJob *j, BenchResult *r, Err *e);
+/* tokens/s of one-token forwards (of `batch` sequences) at `depth` cached positions, against reading the bytes once each token. */
+bool bench_decode(const BenchJob *j, BenchResult *r, Err *e);
+/* tokens/s of a prompt of `tokens`, against the multiply-adds it needs at the multiply-add rate. */
+bool bench_prefill(const BenchJob *j, BenchResult *r, Err *e);
+#endif

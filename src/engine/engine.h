@@ -1,0 +1,62 @@
+/* engine.h - what the files behind lathe.h share. */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+#include "engine/lathe.h"
+#include "engine/sample.h"
+#include "model/lm.h"
+#include "text/tok.h"
+
+struct Watch;
+struct LatheModel {
+	Lm *lm;
+	Pool *pool;
+	Tape *tape;              /* one: hooks live on it, sessions take turns */
+	Tok *tok;                /* NULL: no tokenizer beside the weights */
+	Err tok_error;           /* why not */
+	size_t memory_limit;
+	int64_t probe_position;  /* of the first row of the forward that runs */
+	struct Watch *watch;
+};
+
+/* Rows of hidden states [from, from + n) that an MTP module has still to read. */
+typedef struct Hidden { real *row; int64_t from, n, cap; } Hidden;
+
+enum { DRAFT_MAX = 8 };
+struct LatheSession {
+	LatheModel *m;
+	LatheSessionOptions o;
+	Kv *kv;
+	int32_t *id;             /* every token of the text, given and chosen */
+	int64_t n, cap;
+	int64_t done;            /* positions that the main model has processed */
+	int64_t given;           /* prompt tokens */
+	real *logits;            /* for position n, when have_logits */
+	bool have_logits, ended;
+	int n_modules;           /* MTP modules that draft; 0: none */
+	Hidden hid[DRAFT_MAX + 1];
+	int32_t draft[DRAFT_MAX];
+	int n_draft;
+	int32_t refused;         /* draft refused for the token that comes next, or -1 */
+	LatheToken queue[DRAFT_MAX];
+	int queue_at, queue_n;
+	LatheToken *record;      /* of given tokens, [given], when alternatives are kept */
+	int64_t n_record;
+	Sampler sampler;
+	LatheStats stats;
+};
+
+int watch_id(const struct Watch *w);
+/* A model of random weights behind the same functions: benches. */
+LatheModel *lathe_random(const Config *c, Dtype dtype, AttnKind kind, int G, const LatheOpenOptions *o, Err *e);
+
+/* draft.c */
+void draft_done(LatheSession *s);
+bool draft_keep(LatheSession *s, int level, int64_t at, const real *row, int64_t n, Err *e);
+void draft_cut(LatheSession *s, int level, int64_t end);
+bool draft_run(LatheSession *s, Err *e);                       /* fills draft[] for positions n.. */
+bool draft_paying(const LatheSession *s);
+
+/* session.c */
+bool session_is_eos(const LatheSession *s, int32_t id);
+void engine_error(const Err *e, LatheError *out);
+#endif

@@ -1,0 +1,162 @@
+/* model.c - lathe_open and what belongs to a model rather than to a text: tokenizer, watches, replacements. */
+#include "engine/engine.h"
+#include "base/utf8.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *lathe_version(void)
+{
+#ifdef PACKAGE_VERSION
+	return PACKAGE_VERSION;
+#else
+	return "0";
+#endif
+}
+
+void engine_error(const Err *e, LatheError *out)
+{
+	if (!out)
+		return;
+	out->code = e->code;
+	snprintf(out->text, sizeof out->text, "%s", e->text);
+}
+
+static int default_threads(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	return n < 1 ? 1 : n > 64 ? 64 : (int)n;
+}
+
+/* The tokenizer is optional: a checkpoint without one runs on ids. A broken one is remembered and told when text is asked for. */
+static void open_tokenizer(LatheModel *m)
+{
+	char path[4200];
+	snprintf(path, sizeof path, "%s/tokenizer.json", ckpt_dir(m->lm->ckpt));
+	if (access(path, F_OK) == 0)
+		m->tok = tok_open(path, &m->tok_error);
+	else
+		err_set(&m->tok_error, E_4001, "%s: no tokenizer.json beside the weights; give token ids (--ids)", ckpt_dir(m->lm->ckpt));
+}
+
+static bool open_engine(LatheModel *m, const LatheOpenOptions *o, Err *e)
+{
+	m->memory_limit = o->memory_limit;
+	m->pool = pool_new(o->threads > 0 ? o->threads : default_threads());
+	if (!m->pool)
+		return err_set(e, E_5001, "could not start the threads");
+	size_t weights = (size_t)m->lm->weight_bytes;
+	m->tape = tape_new(m->pool, o->memory_limit ? o->memory_limit - weights : 0);
+	if (!m->tape)
+		return err_set(e, E_5001, "out of memory");
+	const Recipe *r = o->precision ? recipe_by_name(o->precision) : NULL;
+	if (o->precision && !r)
+		return err_set(e, E_2003, "precision %s: known are native and bf16", o->precision);
+	tape_set_recipe(m->tape, r);
+	return true;
+}
+
+LatheModel *lathe_open(const char *path, const LatheOpenOptions *o, LatheError *error)
+{
+	static const LatheOpenOptions none;
+	Err e = { 0 };
+	if (!o)
+		o = &none;
+	LatheModel *m = calloc(1, sizeof *m);
+	LmOptions lo = { .layers = o->layers, .memory_limit = o->memory_limit };
+	if (!m)
+		err_set(&e, E_5001, "out of memory");
+	else if ((m->lm = lm_open(path, &lo, &e)) && open_engine(m, o, &e)) {
+		open_tokenizer(m);
+		return m;
+	}
+	engine_error(&e, error);
+	lathe_close(m);
+	return NULL;
+}
+
+LatheModel *lathe_random(const Config *c, Dtype dtype, AttnKind kind, int G, const LatheOpenOptions *o, Err *e)
+{
+	LatheModel *m = calloc(1, sizeof *m);
+	if (!m) {
+		err_set(e, E_5001, "out of memory");
+		return NULL;
+	}
+	m->lm = lm_random(c, dtype, kind, G, 1, e);
+	if (m->lm && open_engine(m, o, e)) {
+		err_set(&m->tok_error, E_4001, "a model of random weights has no tokenizer");
+		return m;
+	}
+	lathe_close(m);
+	return NULL;
+}
+
+void lathe_close(LatheModel *m)
+{
+	if (!m)
+		return;
+	while (m->watch)
+		lathe_unwatch(m, watch_id(m->watch));
+	tok_free(m->tok);
+	tape_free(m->tape);
+	lm_free(m->lm);
+	pool_free(m->pool);
+	free(m);
+}
+
+int64_t lathe_layers(const LatheModel *m)
+{
+	return m->lm->n_layers;
+}
+
+int64_t lathe_vocab(const LatheModel *m)
+{
+	return m->lm->c.vocab_size;
+}
+
+bool lathe_has_mtp(const LatheModel *m)
+{
+	return m->lm->n_mtp > 0;
+}
+
+bool lathe_encode(const LatheModel *m, const char *text, size_t n, bool add_bos, int32_t **ids, size_t *n_ids, LatheError *error)
+{
+	Ids v = { 0 };
+	Err e = { 0 };
+	if (!m->tok) {
+		engine_error(&m->tok_error, error);
+		return false;
+	}
+	bool ok = true;
+	if (add_bos && tok_add_bos(m->tok) && tok_bos(m->tok) >= 0)
+		ok = ids_push(&v, tok_bos(m->tok)) || err_set(&e, E_5001, "out of memory");
+	if (ok && tok_encode(m->tok, text, n, &v, &e)) {
+		*ids = v.id;
+		*n_ids = v.n;
+		return true;
+	}
+	ids_done(&v);
+	engine_error(&e, error);
+	return false;
+}
+
+char *lathe_decode(const LatheModel *m, const int32_t *ids, size_t n)
+{
+	Buf b = BUF_INIT;
+	if (m->tok)
+		tok_decode(m->tok, ids, n, &b);
+	buf_adds(&b, "");
+	return buf_take(&b);
+}
+
+char *lathe_token_bytes(const LatheModel *m, int32_t id, size_t *n)
+{
+	Buf b = BUF_INIT;
+	if (!m->tok)
+		return NULL;
+	buf_adds(&b, "");
+	tok_bytes_of(m->tok, id, &b);
+	*n = b.len;
+	return buf_take(&b);
+}

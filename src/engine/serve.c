@@ -1,0 +1,300 @@
+/* serve.c - the socket thread of an engine and its life from first to last. Only poll() waits here. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "engine/serve.h"
+#include "base/clock.h"
+#include "engine/jobs.h"
+#include "engine/place.h"
+#include "engine/viewer.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { VIEWERS_MAX = 16, FIRST = 3 /* poll slots: wake, stop, listen */ };
+/* Seconds that the computing thread gets to end its step, and that viewers get to read the last words. */
+static const double end_patience = 5, bye_patience = 0.5;
+
+typedef struct Serve {
+	const ServeOptions *o;
+	Bus *bus;
+	Jobs jobs;
+	Err load_error;          /* of must_load; the worker's until it is joined */
+	pthread_t worker;
+	Place place;
+	int listen_fd;
+	Viewer viewer[VIEWERS_MAX];
+	size_t n;
+	int next_id, status;
+	bool had_viewer, more;   /* more: somebody has more to be sent than one turn allows */
+	double end_at;           /* quitting since, +patience; 0: not quitting */
+} Serve;
+
+static void *work(void *ud)
+{
+	Serve *s = ud;
+	bool loaded = !s->o->path || jobs_load(&s->jobs, s->o->path, s->o->must_load ? &s->load_error : NULL);
+	if (!s->o->path)
+		jobs_tell(&s->jobs);
+	if (loaded || !s->o->must_load)
+		jobs_work(&s->jobs);
+	/* The recording is closed here, so that it is whole even when nobody waits for the rest. */
+	publish_record_stop(&s->jobs.publish, NULL);
+	bus_done(s->bus);
+	return NULL;
+}
+
+static void serve_quit(Serve *s, int status)
+{
+	if (s->end_at > 0)
+		return;
+	s->status = status;
+	s->end_at = clock_now() + end_patience;
+	bus_quit(s->bus);
+}
+
+/* quit and detach are done here, since the computing thread may be in the middle of a long step. */
+static void take_command(void *ud, Viewer *v, json_t *c)
+{
+	Serve *s = ud;
+	const char *cmd = json_string_value(json_object_get(c, "cmd"));
+	if (cmd && strcmp(cmd, "quit") == 0) {
+		viewer_reply_ok(v, c);
+		serve_quit(s, 0);
+	} else if (cmd && strcmp(cmd, "detach") == 0) {
+		viewer_reply_ok(v, c);
+		viewer_bye(v, "detached");
+	} else if (s->end_at > 0 || !bus_post(s->bus, v->id, c)) {
+		viewer_reply_error(v, c, E_9002,
+			s->end_at > 0 ? "the engine is ending"
+				      : "64 commands wait already; read their replies first");
+	} else {
+		return;
+	}
+	json_decref(c);
+}
+
+static void viewer_add(Serve *s, int fd)
+{
+	if (s->n == VIEWERS_MAX || !place_peer_ok(fd)) {
+		close(fd);
+		return;
+	}
+	viewer_init(&s->viewer[s->n++], s->bus, s->next_id++, fd, s->jobs.name);
+	s->had_viewer = true;
+}
+
+static void viewer_remove(Serve *s, size_t i)
+{
+	bus_gone(s->bus, s->viewer[i].id);
+	viewer_done(&s->viewer[i]);
+	s->viewer[i] = s->viewer[--s->n];
+	if (s->n == 0 && s->o->exit_with_viewer)
+		serve_quit(s, 0);
+}
+
+static void accept_all(Serve *s)
+{
+	for (int i = 0; i < VIEWERS_MAX; i++) {
+		int fd = accept(s->listen_fd, NULL, NULL);
+		if (fd < 0)
+			return;
+		viewer_add(s, fd);
+	}
+}
+
+static void deliver_replies(Serve *s)
+{
+	Buf frame = BUF_INIT;
+	int id;
+	while (bus_reply_take(s->bus, &id, &frame)) {
+		for (size_t i = 0; i < s->n; i++)
+			if (s->viewer[i].id == id && !s->viewer[i].closing)
+				buf_add(&s->viewer[i].replies, frame.s, frame.len);
+		buf_clear(&frame);
+	}
+	buf_done(&frame);
+}
+
+static void take_signal(Serve *s)
+{
+	unsigned char sig = 0;
+	ssize_t n = read(s->o->stop_fd, &sig, 1);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		sig = SIGTERM;
+	if (sig)
+		serve_quit(s, 128 + sig);
+}
+
+static size_t poll_set(const Serve *s, struct pollfd *p)
+{
+	p[0] = (struct pollfd){ .fd = bus_wake_fd(s->bus), .events = POLLIN };
+	p[1] = (struct pollfd){ .fd = s->end_at > 0 ? -1 : s->o->stop_fd, .events = POLLIN };
+	p[2] = (struct pollfd){ .fd = s->end_at > 0 ? -1 : s->listen_fd, .events = POLLIN };
+	for (size_t i = 0; i < s->n; i++) {
+		const Viewer *v = &s->viewer[i];
+		p[FIRST + i] = (struct pollfd){ .fd = v->fd, .events = POLLIN };
+		if (viewer_wants_write(v))
+			p[FIRST + i].events |= POLLOUT;
+	}
+	return FIRST + s->n;
+}
+
+/* A viewer whose socket is full is left alone until poll says otherwise. */
+static void talk(Serve *s, const struct pollfd *p)
+{
+	s->more = false;
+	for (size_t i = s->n; i-- > 0;) {
+		Viewer *v = &s->viewer[i];
+		bool known = p[FIRST + i].fd == v->fd, ok = true;
+		short got = known ? p[FIRST + i].revents : 0;
+		if (got & (POLLIN | POLLHUP | POLLERR))
+			ok = viewer_read(v, take_command, s);
+		if (ok && (v->sent == v->out.len || (got & POLLOUT)))
+			ok = viewer_write(v, s->bus);
+		if (!ok)
+			viewer_remove(s, i);
+		else if (v->sent == v->out.len && v->out.len > 0)
+			s->more = true;
+	}
+}
+
+static int poll_wait(const Serve *s)
+{
+	if (s->more)
+		return 0;
+	if (s->end_at <= 0)
+		return -1;
+	double left = s->end_at - clock_now();
+	return left > 0 ? (int)(left * 1000) + 1 : 0;
+}
+
+static void loop(Serve *s)
+{
+	struct pollfd p[FIRST + VIEWERS_MAX];
+	while (!bus_is_done(s->bus) && (s->end_at <= 0 || clock_now() < s->end_at)) {
+		size_t n = poll_set(s, p);
+		for (size_t i = n; i < FIRST + VIEWERS_MAX; i++)
+			p[i] = (struct pollfd){ .fd = -1 };
+		if (poll(p, n, poll_wait(s)) < 0 && errno != EINTR)
+			break;
+		if (p[0].revents)
+			bus_wake_clear(s->bus);
+		if (p[1].revents)
+			take_signal(s);
+		deliver_replies(s);
+		talk(s, p);
+		if (p[2].revents)
+			accept_all(s);
+	}
+}
+
+/* Last replies and a reason to each viewer that still reads. */
+static void say_bye(Serve *s)
+{
+	struct pollfd p[FIRST + VIEWERS_MAX];
+	double until = clock_now() + bye_patience;
+	deliver_replies(s);
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->viewer[i].closing)
+			viewer_bye(&s->viewer[i], "the engine ends");
+	while (s->n > 0 && clock_now() < until) {
+		for (size_t i = s->n; i-- > 0;)
+			if (!viewer_write(&s->viewer[i], s->bus)) {
+				viewer_done(&s->viewer[i]);
+				s->viewer[i] = s->viewer[--s->n];
+			}
+		for (size_t i = 0; i < s->n; i++)
+			p[i] = (struct pollfd){ .fd = s->viewer[i].fd, .events = POLLOUT };
+		if (s->n > 0)
+			poll(p, s->n, 20);
+	}
+	while (s->n > 0)
+		viewer_done(&s->viewer[--s->n]);
+}
+
+/* The worker gets no signals: they are the socket thread's. Its pool inherits that. */
+static bool worker_start(Serve *s, Err *e)
+{
+	sigset_t all, old;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int failed = pthread_create(&s->worker, NULL, work, s);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return !failed || err_set(e, E_5001, "engine: cannot start a thread: %s", strerror(failed));
+}
+
+static bool serve_open(Serve *s, Err *e)
+{
+	const ServeOptions *o = s->o;
+	if (o->name && !o->socket && !place_name_ok(o->name))
+		return err_set(e, E_2003, "engine name \"%s\": 1 to %d letters, digits, '-' or '_'", o->name,
+			PLACE_NAME);
+	if (!place_take(o->socket ? o->socket : o->name, &s->place, e))
+		return false;
+	s->listen_fd = place_listen(&s->place, e);
+	if (s->listen_fd < 0)
+		return false;
+	s->bus = bus_new(o->keep ? o->keep : (size_t)64 << 20);
+	if (!s->bus || !jobs_init(&s->jobs, s->bus, s->place.name[0] ? s->place.name : s->place.socket))
+		return err_set(e, E_5001, "engine: out of memory");
+	s->jobs.load = (LoadOptions){ o->threads, o->layers, o->memory_limit,
+		o->precision ? strdup(o->precision) : NULL };
+	s->jobs.defaults.s.seed = o->seed;
+	if (o->fd >= 0)
+		viewer_add(s, o->fd);
+	return true;
+}
+
+static void serve_close(Serve *s)
+{
+	if (s->bus)
+		jobs_done(&s->jobs);
+	bus_free(s->bus);
+	if (s->listen_fd >= 0)
+		close(s->listen_fd);
+}
+
+bool serve_run(const ServeOptions *o, ServeEnd *end, Err *e)
+{
+	*end = (ServeEnd){ 0 };
+	Serve *s = calloc(1, sizeof *s);
+	if (!s)
+		return err_set(e, E_5001, "engine: out of memory");
+	s->o = o;
+	s->place.lock = s->listen_fd = -1;
+	s->next_id = 1;
+	bool ok = serve_open(s, e);
+	if (ok && !o->quiet) {
+		printf("%s\n", s->place.socket);
+		fflush(stdout);
+	}
+	ok = ok && worker_start(s, e);
+	if (ok) {
+		loop(s);
+		/* The name is free before the viewers hear of the end, so that they may start another at
+		 * once. */
+		place_release(&s->place);
+		say_bye(s);
+		end->status = s->status;
+		end->stuck = !bus_is_done(s->bus);
+		if (!end->stuck)
+			pthread_join(s->worker, NULL);
+		if (!end->stuck && s->load_error.code)
+			ok = err_set(e, s->load_error.code, "%s", s->load_error.text);
+	}
+	/* A stuck thread still uses what serve_close would free. */
+	if (!end->stuck)
+		serve_close(s);
+	place_release(&s->place);
+	if (!end->stuck)
+		free(s);
+	return ok;
+}

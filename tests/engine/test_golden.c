@@ -1,0 +1,94 @@
+/* test_golden.c - every model of tests/data/models against values computed by Hugging Face transformers: in one piece, absorbed, in chunks,
+ * token by token. */
+#include "tests/unit.h"
+#include "engine/lathe.h"
+#include "engine/verify.h"
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+static void check_model(const char *name, const VerifyOptions *o)
+{
+	char rel[300], dir[4200], golden[4400];
+	LatheOpenOptions open = { .threads = 2 };
+	LatheError le = { 0 };
+	Err e = { 0 };
+	VerifyReport r;
+	snprintf(rel, sizeof rel, "tests/data/models/%s", name);
+	snprintf(dir, sizeof dir, "%s", unit_src(rel));
+	snprintf(golden, sizeof golden, "%s/golden.safetensors", dir);
+	LatheModel *m = lathe_open(dir, &open, &le);
+	if (!m)
+		fail_msg("%s: %s", name, le.text);
+	if (!verify_run(m, golden, o, &r, &e))
+		fail_msg("%s: %s", name, e.text);
+	assert_true(r.n > 3);
+	for (int i = 0; i < r.n; i++)
+		if (!r.probe[i].ok)
+			fail_msg("%s: %s is off by %g (relative %g) at %s", name, r.probe[i].name, r.probe[i].max_abs, r.probe[i].max_rel,
+				 r.probe[i].at);
+	assert_true(r.ok);
+	verify_done(&r);
+	lathe_close(m);
+}
+
+static void check_all(const VerifyOptions *o)
+{
+	DIR *d = opendir(unit_src("tests/data/models"));
+	int n = 0;
+	assert_non_null(d);
+	for (struct dirent *x; (x = readdir(d));)
+		if (x->d_name[0] != '.') {
+			check_model(x->d_name, o);
+			n++;
+		}
+	closedir(d);
+	assert_true(n >= 10);
+}
+
+TEST(golden_in_one_piece)
+{
+	check_all(&(VerifyOptions){ .attention = LATHE_ATTENTION_NAIVE });
+}
+
+TEST(golden_absorbed)
+{
+	check_all(&(VerifyOptions){ .attention = LATHE_ATTENTION_ABSORBED });
+}
+
+TEST(golden_in_chunks)
+{
+	check_all(&(VerifyOptions){ .chunk = 7 });
+}
+
+TEST(golden_absorbed_in_chunks)
+{
+	check_all(&(VerifyOptions){ .chunk = 5, .attention = LATHE_ATTENTION_ABSORBED });
+}
+
+TEST(golden_token_by_token)
+{
+	check_all(&(VerifyOptions){ .chunk = 1 });
+}
+
+TEST(golden_token_by_token_naive)
+{
+	check_model("v3", &(VerifyOptions){ .chunk = 1, .attention = LATHE_ATTENTION_NAIVE });
+	check_model("v2-lite", &(VerifyOptions){ .chunk = 1, .attention = LATHE_ATTENTION_NAIVE });
+}
+
+/* A golden file with an unknown name is an error, not a skip. */
+TEST(golden_refuses_other_files)
+{
+	Err e = { 0 };
+	VerifyReport r;
+	LatheError le;
+	LatheModel *m = lathe_open(unit_src("tests/data/models/v2-lite"), NULL, &le);
+	assert_non_null(m);
+	char path[4200];
+	snprintf(path, sizeof path, "%s", unit_src("tests/data/models/v2-lite/model.safetensors"));
+	assert_false(verify_run(m, path, &(VerifyOptions){ 0 }, &r, &e));
+	assert_int_equal(e.code, E_3200);
+	verify_done(&r);
+	lathe_close(m);
+}
