@@ -1,0 +1,100 @@
+/* room.c - limits: memory by the allocator, steps by a hook. Functions that could run long inside one step (patterns, large
+ * repeats) are not given out, since a hook cannot stop them; nor is pcall,
+ * which would catch the hook's own error and go on. `table` is a view here, not the library. */
+#include "script/room.h"
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HOOK_EVERY = 10000 };
+
+static void *room_alloc(void *ud, void *p, size_t old, size_t want)
+{
+	Room *r = ud;
+	size_t had = p ? old : 0;
+	if (want == 0) {
+		free(p);
+		r->held -= had;
+		return NULL;
+	}
+	if (want > had && want - had > r->limit - r->held)
+		return NULL;
+	void *q = realloc(p, want);
+	if (q)
+		r->held += want - had;
+	return q;
+}
+
+static void room_hook(lua_State *L, lua_Debug *ar)
+{
+	Room *r;
+	(void)ar;
+	lua_getallocf(L, (void **)&r);
+	r->steps -= HOOK_EVERY;
+	if (r->steps < 0)
+		luaL_error(L, "stopped: too many steps");
+}
+
+/* What a scene needs: no files, no code from strings, no patterns, no way out. */
+static int room_open(lua_State *L)
+{
+	static const char *const base_out[] = {
+		"dofile", "loadfile", "load", "collectgarbage", "require", "print", "warn", "pcall", "xpcall", "rawset", "setmetatable", "getmetatable", NULL };
+	static const char *const string_out[] = { "dump", "find", "match", "gmatch", "gsub", "rep", "pack", "unpack", "packsize", NULL };
+	luaL_requiref(L, LUA_GNAME, luaopen_base, 1);
+	for (int i = 0; base_out[i]; i++) {
+		lua_pushnil(L);
+		lua_setfield(L, -2, base_out[i]);
+	}
+	luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 1);
+	for (int i = 0; string_out[i]; i++) {
+		lua_pushnil(L);
+		lua_setfield(L, -2, string_out[i]);
+	}
+	luaL_requiref(L, LUA_MATHLIBNAME, luaopen_math, 1);
+	lua_settop(L, 0);
+	return 0;
+}
+
+bool room_init(Room *r, size_t memory, long steps)
+{
+	memset(r, 0, sizeof *r);
+	r->limit = memory;
+	r->steps = steps;
+	r->L = lua_newstate(room_alloc, r);
+	if (!r->L)
+		return false;
+	lua_pushcfunction(r->L, room_open);
+	if (lua_pcall(r->L, 0, 0, 0) != LUA_OK) {
+		room_done(r);
+		return false;
+	}
+	lua_sethook(r->L, room_hook, LUA_MASKCOUNT, HOOK_EVERY);
+	return true;
+}
+
+void room_done(Room *r)
+{
+	if (r->L)
+		lua_close(r->L);
+	r->L = NULL;
+}
+
+bool room_fail(Room *r, int status, Err *e)
+{
+	const char *s = lua_type(r->L, -1) == LUA_TSTRING ? lua_tostring(r->L, -1) : "an error that is not text";
+	if (status == LUA_ERRMEM)
+		err_set(e, E_8002, "the script needs more than %zu MiB", r->limit >> 20);
+	else
+		err_set(e, strstr(s, "stopped: too many steps") ? E_8002 : E_8001, "%s", s);
+	lua_pop(r->L, 1);
+	return false;
+}
+
+bool room_run(Room *r, const char *text, size_t n, const char *chunk, Err *e)
+{
+	int st = luaL_loadbufferx(r->L, text, n, chunk, "t");
+	if (st == LUA_OK)
+		st = lua_pcall(r->L, 0, 1, 0);
+	return st == LUA_OK || room_fail(r, st, e);
+}

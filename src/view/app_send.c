@@ -1,0 +1,125 @@
+/* app_send.c - commands for the engine and for the terminal, as JSON texts in a queue. */
+#include "view/app_state.h"
+#include "base/json.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void queue_put(App *a, char *json)
+{
+	if (!json)
+		return;
+	if (a->queue_n == APP_QUEUE) {
+		free(json);
+		app_say(a, true, "the engine does not take commands: too many wait");
+		return;
+	}
+	a->queue[(a->queue_head + a->queue_n++) % APP_QUEUE] = json;
+}
+
+const char *app_take_command(App *a)
+{
+	if (a->queue_n == 0)
+		return NULL;
+	free(a->taken);
+	a->taken = a->queue[a->queue_head];
+	a->queue_head = (a->queue_head + 1) % APP_QUEUE;
+	a->queue_n--;
+	return a->taken;
+}
+
+static bool engine_there(App *a)
+{
+	if (a->replay)
+		app_say(a, true, "this is a recording: no engine to tell");
+	else if (!a->engine_alive)
+		app_say(a, true, "the engine is gone; R starts it again");
+	return !a->replay && a->engine_alive;
+}
+
+/* A whole JSON object, ours. */
+void app_send(App *a, const char *fmt, ...)
+{
+	Buf b = BUF_INIT;
+	char s[512];
+	va_list ap;
+	if (!engine_there(a))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(s, sizeof s, fmt, ap);
+	va_end(ap);
+	buf_adds(&b, s);
+	queue_put(a, buf_take(&b));
+}
+
+static char *json_of(const char *kind, const char *what, const char *key, const char *text)
+{
+	Buf b = BUF_INIT;
+	Jout j;
+	jout_init(&j, &b);
+	jout_obj(&j);
+	jout_kstr(&j, kind, what);
+	if (key)
+		jout_kstr(&j, key, text);
+	jout_end_obj(&j);
+	return buf_take(&b);
+}
+
+void app_send_text(App *a, const char *cmd, const char *key, const char *text)
+{
+	if (engine_there(a))
+		queue_put(a, json_of("cmd", cmd, key, text));
+}
+
+void app_send_ui(App *a, const char *ui, const char *key, const char *text)
+{
+	queue_put(a, json_of("ui", ui, key, text));
+}
+
+void app_send_mouse(App *a, bool on)
+{
+	queue_put(a, strdup(on ? "{\"ui\":\"mouse\",\"on\":true}" : "{\"ui\":\"mouse\",\"on\":false}"));
+}
+
+/* Watches what any scene shows: a scene switched to later then has its past, too. {layer} means any layer. */
+void app_watch(App *a)
+{
+	Buf b = BUF_INIT;
+	Jout j;
+	if (a->replay || !a->engine_alive)
+		return;
+	jout_init(&j, &b);
+	jout_obj(&j);
+	jout_kstr(&j, "cmd", "watch");
+	jout_key(&j, "patterns");
+	jout_arr(&j);
+	int n = 0;
+	for (int i = 0; i < a->n_scenes; i++)
+		for (int k = 0; a->scene[i].def && k < a->scene[i].def->n_topics; k++) {
+			Buf t = BUF_INIT;
+			for (const char *p = a->scene[i].def->topic[k]; *p;) {
+				const char *end = *p == '{' ? strchr(p, '}') : NULL;
+				buf_addc(&t, end ? '*' : *p);
+				p = end ? end + 1 : p + 1;
+			}
+			jout_str(&j, buf_str(&t));
+			buf_done(&t);
+			n++;
+		}
+	jout_end_arr(&j);
+	jout_end_obj(&j);
+	if (n > 0)
+		queue_put(a, buf_take(&b));
+	buf_done(&b);
+}
+
+void app_run_prompt(App *a)
+{
+	if (a->prompt.text.len == 0) {
+		app_say(a, false, "an empty prompt: nothing to run");
+		return;
+	}
+	app_send_text(a, "prompt", "text", buf_str(&a->prompt.text));
+	lineedit_accept(&a->prompt);
+	a->sel.follow = true;
+}

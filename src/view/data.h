@@ -1,0 +1,128 @@
+/* data.h - what a pane shows, whatever it looks like: a field, items, series, a table or text. Sources make them from samples;
+ * views draw them; export writes them as CSV and JSON. They live in the frame's arena. */
+#ifndef VIEW_DATA_H
+#define VIEW_DATA_H
+#include "base/arena.h"
+#include "view/facts.h"
+#include "view/grid.h"
+#include "view/scene.h"
+
+typedef enum Axis { AXIS_NONE, AXIS_LAYER, AXIS_TOKEN, AXIS_EXPERT, AXIS_HEAD, AXIS_CONTEXT, AXIS_LOCAL } Axis;
+
+/* The one selection of the program. token is a position. */
+typedef struct Select {
+	int64_t layer, token, expert, head;
+	bool follow;               /* token goes with the newest */
+	int64_t context;           /* positions, for the Cache scene */
+} Select;
+
+/* What a source sees. */
+typedef struct Look {
+	const Store *store;
+	const Facts *facts;
+	const Select *sel;
+	Arena *arena;
+	const SceneNode *pane;
+	int rows_hint;             /* how many rows can be seen: "last n tokens" */
+} Look;
+
+typedef enum DataKind { DATA_NONE, DATA_FIELD, DATA_ITEMS, DATA_SERIES, DATA_TABLE, DATA_TEXT } DataKind;
+
+/* A matrix whose rows are made when first looked at: a frame pays only for what it shows. A cell that was not computed is not
+ * zero: has 0. */
+typedef struct Field Field;
+struct Field {
+	int rows, cols;
+	void (*fill)(const Field *f, int r, double *v, uint8_t *has);           /* v, has: cols, zeroed */
+	const char *(*row_label)(const Field *f, int r);                        /* safe text, in the frame's arena */
+	const char *(*name)(const Field *f, int r, int c);                      /* "layers.2.moe.load[7]" */
+	const char *unit;
+	const char *row_name, *col_name;
+	Axis row_axis, col_axis;
+	int row_sel, col_sel;      /* the cursor; -1: none */
+	int group;                 /* columns in a group, 0: none */
+	int label_w;               /* columns that row labels need */
+	bool diverging, sparse;    /* sparse: cells without a value are the rule, drawn as quiet dots */
+	double hi;                 /* top of the range; 0: from what is seen */
+	const Look *look;
+	int64_t layer;
+	const char *topic;
+	struct FieldRow { double *v; uint8_t *has; } *row;   /* lazily, rows */
+};
+/* The value of a cell; *have false when it was not computed. */
+double field_at(const Field *f, int r, int c, bool *have);
+
+typedef struct Item {
+	const char *label, *value, *note;  /* safe text; value and note may be NULL */
+	double x;                  /* length of the bar; NaN: none */
+	int color;                 /* category, or -1: the usual bar */
+	bool mark;                 /* this one was chosen */
+	const char *readout;       /* what the read-out line says of it, or NULL */
+} Item;
+typedef struct Items { Item *item; int n, sel; Axis axis; double hi; bool log; const char *unit; } Items;
+
+enum { SERIES_MAX = 6 };
+typedef struct Line {
+	const char *name, *unit;
+	int n;
+	double (*at)(const struct Line *l, int i);
+	const void *ud;
+} Line;
+typedef struct Series {
+	Line line[SERIES_MAX];
+	int n, sel;                /* sel: point under the cursor, -1 */
+	Axis axis;
+	int64_t x0;                /* value of the axis at point 0 */
+	const char *x_name;
+	bool log;
+} Series;
+
+typedef enum CellStyle { CELL_TEXT, CELL_DIM, CELL_STRONG, CELL_GOOD, CELL_WARN, CELL_ACCENT } CellStyle;
+enum { TABLE_COLS = 10 };
+typedef struct TableCell { const char *s; CellStyle style; } TableCell;
+typedef struct Table {
+	int rows, cols, sel;
+	Axis axis;
+	const char *head[TABLE_COLS];
+	bool left[TABLE_COLS];     /* text; numbers are right-aligned */
+	TableCell *cell;           /* rows x cols; s NULL: empty */
+	const char **readout;      /* per row, or NULL */
+	const char **line;         /* lines of text above (n_above) and below the table */
+	int n_lines, n_above;
+} Table;
+
+typedef struct Data {
+	DataKind kind;
+	const char *title, *facts; /* facts at the right of the frame; may be NULL */
+	const char *empty;         /* why there is nothing, and what would fill it */
+	const char *summary;       /* one line for a pane too small */
+	const char *readout;       /* when the kind's own does not do */
+	Axis across;               /* what left and right move when the kind has no columns; AXIS_NONE: the token */
+	Field field;
+	Items items;
+	Series series;
+	Table table;
+} Data;
+
+/* Fills d for a pane: by the source named pane->data, or a topic pattern. Never fails: sets empty. */
+void source_make(const Look *l, Data *d);
+bool source_known(const char *name);
+const char *source_at(int i, const char **doc);        /* NULL after the last: for the manual */
+/* The one-line answer for the cursor of this data, "" when there is none. */
+void data_readout(const Data *d, Buf *out);
+/* "{layer}" and the like replaced. */
+const char *look_expand(const Look *l, const char *pattern);
+
+/* numbers for people: 24.0 KiB, 1.24 M, 6 digits */
+const char *text_bytes(Arena *a, double n);
+const char *text_count(Arena *a, double n);
+const char *text_six(Arena *a, double v);
+/* A token's text in quotes, at most w columns: `45`, `a long to…`. */
+const char *text_token(Arena *a, const FactToken *t, int w);
+
+/* sources of a family, one file each; false: the name is not mine */
+bool source_router(const Look *l, const char *name, Data *d);
+bool source_cache(const Look *l, const char *name, Data *d);
+bool source_token(const Look *l, const char *name, Data *d);
+bool source_topic(const Look *l, const char *topic, Data *d);
+#endif

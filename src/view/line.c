@@ -1,0 +1,170 @@
+/* line.c - series as lines: braille dots (2 x 4 to a cell), or one mark a column in ASCII. A later line is drawn over an earlier one. */
+#include "view/view.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct Plot {
+	const Pen *p;
+	Win o;                     /* the drawing area */
+	double lo, hi;
+	bool log;
+	int n, from;               /* points, the first that is drawn */
+	bool braille;
+} Plot;
+
+static double plot_value(const Plot *t, double v)
+{
+	return t->log ? (v > 0 ? log10(v) : NAN) : v;
+}
+
+static void plot_range(Plot *t, const Series *s)
+{
+	t->lo = INFINITY;
+	t->hi = -INFINITY;
+	for (int k = 0; k < s->n; k++)
+		for (int i = t->from; i < s->line[k].n; i++) {
+			double v = plot_value(t, s->line[k].at(&s->line[k], i));
+			if (isfinite(v)) {
+				t->lo = fmin(t->lo, v);
+				t->hi = fmax(t->hi, v);
+			}
+		}
+	if (!isfinite(t->lo))
+		t->lo = 0, t->hi = 1;
+	/* Zero belongs to the picture of a magnitude. */
+	if (!t->log && t->lo > 0)
+		t->lo = 0;
+	if (t->hi <= t->lo)
+		t->hi = t->lo + 1;
+}
+
+/* Dots across the picture: each shows one point, the newest of those that fall on it, held until the next. No value is invented: a
+ * mean would show what never was. */
+static double plot_point(const Plot *t, const Line *l, int dot, int dots)
+{
+	int span = t->n - t->from;
+	int i = t->from + (span <= dots ? (int)((double)dot * span / dots) : (int)((double)(dot + 1) * span / dots) - 1);
+	return i < l->n ? plot_value(t, l->at(l, i)) : NAN;
+}
+
+static int plot_level(const Plot *t, double v, int levels)
+{
+	int y = (int)((v - t->lo) / (t->hi - t->lo) * (levels - 1) + 0.5);
+	return y < 0 ? 0 : y >= levels ? levels - 1 : y;
+}
+
+static void column_dots(unsigned char *bits, int h, int from, int to, int side)
+{
+	static const unsigned char dot[2][4] = { { 0x40, 0x04, 0x02, 0x01 }, { 0x80, 0x20, 0x10, 0x08 } };
+	int lo = from < to ? from : to, hi = from < to ? to : from;
+	for (int y = lo; y <= hi; y++)
+		if (y / 4 < h)
+			bits[y / 4] |= dot[side][y % 4];
+}
+
+static void plot_braille(const Plot *t, const Line *l, Style st)
+{
+	int levels = t->o.h * 4, last = -1;
+	unsigned char bits[GRID_MAX];
+	for (int x = 0; x < t->o.w; x++) {
+		memset(bits, 0, sizeof bits);
+		for (int side = 0; side < 2; side++) {
+			double v = plot_point(t, l, 2 * x + side, 2 * t->o.w);
+			int y = isfinite(v) ? plot_level(t, v, levels) : -1;
+			if (y >= 0)
+				column_dots(bits, t->o.h, last < 0 ? y : last < y ? last + 1 : last > y ? last - 1 : y, y, side);
+			last = y;
+		}
+		for (int y = 0; y < t->o.h; y++)
+			if (bits[y]) {
+				char s[4] = { (char)0xe2, (char)(0xa0 | bits[y] >> 6), (char)(0x80 | (bits[y] & 0x3f)), 0 };
+				win_put(t->o, x, t->o.h - 1 - y, s, 1, st);
+			}
+	}
+}
+
+static void plot_ascii(const Plot *t, const Line *l, int k, Style st)
+{
+	static const char mark[] = "*o+x#%";
+	char s[2] = { mark[k % 6], 0 };
+	for (int x = 0; x < t->o.w; x++) {
+		double v = plot_point(t, l, x, t->o.w);
+		if (isfinite(v))
+			win_put(t->o, x, t->o.h - 1 - plot_level(t, v, t->o.h), s, 1, st);
+	}
+}
+
+static const char *axis_text(const Plot *t, double v, const char *unit)
+{
+	Arena *a = t->p->look.arena;
+	v = t->log ? pow(10, v) : v;
+	if (unit && strcmp(unit, "B") == 0)
+		return text_bytes(a, v);
+	return v != 0 && fabs(v) < 10 ? arena_printf(a, "%.2f", v) : text_count(a, v);
+}
+
+static void line_legend(const Plot *t, Win o, const Series *s)
+{
+	int x = 0;
+	for (int k = 0; k < s->n; k++) {
+		const Line *l = &s->line[k];
+		double v = l->n ? l->at(l, s->sel >= 0 && s->sel < l->n ? s->sel : l->n - 1) : NAN;
+		const Theme *th = t->p->theme;
+		Style st = th->text;
+		st.fg = th->category[k % CATEGORIES];
+		x = win_text(o, x, 0, t->p->ascii ? (k ? "o " : "* ") : "● ", st);
+		x = win_printf(o, x, 0, th->dim, "%s ", l->name);
+		x = win_text(o, x, 0, isnan(v) ? "·" : axis_text(t, plot_value(t, v), l->unit), th->strong);
+		x = win_printf(o, x, 0, th->dim, "%s%s   ", l->unit && strcmp(l->unit, "B") ? " " : "", l->unit && strcmp(l->unit, "B") ? l->unit : "");
+	}
+}
+
+static void line_cursor(const Plot *t, const Series *s, int dots)
+{
+	int span = t->n - t->from, at = s->sel - t->from;
+	if (s->sel < t->from || span < 1 || !t->p->focus)
+		return;
+	int x = (int)((at + 0.5) * dots / span);
+	x /= t->braille ? 2 : 1;
+	for (int y = 0; y < t->o.h; y++) {
+		const Cell *c = grid_at(t->o.g, t->o.x + x, t->o.y + y);
+		if (strcmp(c->s, " ") == 0)
+			win_text(t->o, x, y, "┊", t->p->theme->accent);
+	}
+}
+
+void view_line(const Pen *p, Win o, const Data *d)
+{
+	const Series *s = &d->series;
+	Plot t = { .p = p, .log = p->ps->log, .braille = !p->ascii && p->glyphs != GLYPHS_ASCII };
+	for (int k = 0; k < s->n; k++)
+		t.n = s->line[k].n > t.n ? s->line[k].n : t.n;
+	t.from = s->axis == AXIS_LOCAL && t.n > 4 * o.w ? t.n - 4 * o.w : 0;
+	plot_range(&t, s);
+	line_legend(&t, o, s);
+	if (o.h < 3)
+		return;
+	const char *hi = axis_text(&t, t.hi, s->line[0].unit), *lo = axis_text(&t, t.lo, s->line[0].unit);
+	int lw = text_columns(hi, strlen(hi)), lw2 = text_columns(lo, strlen(lo));
+	lw = (lw2 > lw ? lw2 : lw) + 1;
+	if (lw > o.w / 3)
+		lw = 0;
+	t.o = win_sub(o, lw, 1, o.w - lw, o.h - 1);
+	if (lw) {
+		win_right(o, lw - 1, 1, hi, p->theme->dim);
+		win_right(o, lw - 1, o.h - 1, lo, p->theme->dim);
+	}
+	for (int k = s->n - 1; k >= 0; k--) {
+		Style st = { p->theme->category[k % CATEGORIES], COLOR_DEFAULT, k ? 0 : 0 };
+		if (t.braille)
+			plot_braille(&t, &s->line[k], st);
+		else
+			plot_ascii(&t, &s->line[k], k, st);
+	}
+	line_cursor(&t, s, t.braille ? 2 * t.o.w : t.o.w);
+	p->ps->body = (Rect){ t.o.x, t.o.y, t.o.w, t.o.h };
+	p->ps->cell_w = 1;
+	p->ps->first_col = t.from;
+	p->ps->half = t.braille;
+}

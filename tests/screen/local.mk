@@ -1,0 +1,11 @@
+# Golden screens: recordings made by make_rec, drawn by App, compared with tests/screen/golden. `make golden` draws them anew.
+check_PROGRAMS += tests/make_rec
+tests_make_rec_SOURCES = tests/screen/make_rec.c
+tests_make_rec_CPPFLAGS = $(unit_cppflags)
+tests_make_rec_LDADD = libview.la liblathe.la
+EXTRA_DIST += tests/screen/v3.rec tests/screen/v2.rec tests/screen/wide.rec tests/screen/empty.rec tests/screen/golden
+.PHONY: golden
+golden: tests/make_rec tests/run_view
+	for n in v3 v2 wide empty; do rm -f $(srcdir)/tests/screen/$$n.rec && tests/make_rec $$n $(srcdir)/tests/screen/$$n.rec || exit 1; done
+	mkdir -p $(srcdir)/tests/screen/golden
+	srcdir='$(srcdir)' LATHE_GOLDEN=write LC_ALL=C.UTF-8 tests/run_view golden
