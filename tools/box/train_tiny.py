@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains data/tiny, the model that the workbench opens on: DeepSeek-V3 layout, 2 million parameters, four small text domains.
 
-  python3 tools/box/train_tiny.py --tokenizer DIR --out data/tiny [--steps 1500] [--threads 1]
+  python3 tools/box/train_tiny.py --tokenizer DIR --out data/tiny [--steps 2000] [--stop 1476] [--threads 1]
 
 Needs PyTorch (Debian: python3-torch) and the `lathe` program for the tokenizer. The optimiser is AdamW as in the V3 report (betas 0.9 0.95, decay 0.1
 on matrices, clip 1.0), routing is balanced by the correction bias, and one MTP module is trained beside with weight 0.3.
@@ -166,9 +166,9 @@ def main():
     ap.add_argument("--tokenizer", required=True)
     ap.add_argument("--out", required=True)
     ap.add_argument("--lathe", default="./lathe")
-    ap.add_argument("--steps", type=int, default=1500)
+    ap.add_argument("--steps", type=int, default=2000)
     ap.add_argument("--threads", type=int, default=1)
-    ap.add_argument("--minutes", type=float, default=60)
+    ap.add_argument("--stop", type=int, default=1476, help="end after this step of the schedule")
     a = ap.parse_args()
     torch.set_num_threads(a.threads)
     torch.manual_seed(1)
@@ -188,7 +188,7 @@ def main():
                              {"params": [p for p in P.values() if p.dim() == 1], "weight_decay": 0.0}], betas=(0.9, 0.95), eps=1e-8)
     g = torch.Generator().manual_seed(7)
     curve, t0 = [], time.time()
-    for step in range(a.steps):
+    for step in range(min(a.steps, a.stop)):
         lr = 3e-3 * min(1, (step + 1) / 50) * (0.1 + 0.45 * (1 + math.cos(math.pi * step / a.steps)))
         for group in opt.param_groups:
             group["lr"] = lr
@@ -202,7 +202,7 @@ def main():
         if step < a.steps * 0.9:
             for n, c in loads.items():
                 BIAS[n] += 0.003 * torch.sign(c.float().mean() - c)
-        if step % 25 == 0 or step == a.steps - 1:
+        if step % 25 == 0 or step == a.stop - 1:
             vio = max(float(c.max() / c.float().mean() - 1) for c in loads.values())
             curve.append([step, round(float(main_loss), 4), round(float(mtp_loss), 4), round(vio, 3)])
             print(*curve[-1], f"{time.time() - t0:.0f}s", flush=True)
