@@ -86,10 +86,33 @@ static void places_read(const Places *from, Places *to, const char *p, size_t n,
 	}
 }
 
+/* Patterns without '**' and braces, which nearly all are: only the last star need be widened, and it stops at a dot. */
+static bool simple_match(const char *p, const char *s)
+{
+	const char *star = NULL, *mark = NULL;
+	while (*s) {
+		if (*p == '*' && *s != '.') {
+			star = ++p;
+			mark = ++s;
+		} else if (*p == *s && *p != '*') {
+			p++;
+			s++;
+		} else if (star && *mark != '.') {
+			p = star;
+			s = ++mark;
+		} else {
+			return false;
+		}
+	}
+	return *p == '\0';
+}
+
 bool glob_match(const char *pattern, const char *name)
 {
 	if (!glob_valid(pattern))
 		return false;
+	if (!strchr(pattern, '{') && !strstr(pattern, "**"))
+		return simple_match(pattern, name);
 	Places a = { { true } }, b;
 	size_t n = strlen(pattern);
 	places_close(&a, pattern, n);

@@ -35,6 +35,8 @@ typedef struct Serve {
 	int next_id, status;
 	bool had_viewer, more;   /* more: somebody has more to be sent than one turn allows */
 	double end_at;           /* quitting since, +patience; 0: not quitting */
+	double alone_since;      /* no viewer and nothing published since; 0: not so */
+	uint64_t alone_serial;
 } Serve;
 
 static void *work(void *ud)
@@ -166,13 +168,28 @@ static void talk(Serve *s, const struct pollfd *p)
 	}
 }
 
+/* An engine that everybody has left and that has nothing to do ends after a while, so that closed terminals leave no crowd. */
+static void linger(Serve *s)
+{
+	bool alone = s->o->linger > 0 && s->had_viewer && s->n == 0;
+	uint64_t serial = alone ? bus_serial(s->bus) : 0;
+	if (!alone)
+		s->alone_since = 0;
+	else if (s->alone_since <= 0 || serial != s->alone_serial)
+		s->alone_since = clock_now();
+	else if (clock_now() - s->alone_since >= s->o->linger)
+		serve_quit(s, 0);
+	s->alone_serial = serial;
+}
+
 static int poll_wait(const Serve *s)
 {
+	double until = s->end_at > 0 ? s->end_at : s->alone_since > 0 ? s->alone_since + s->o->linger : 0;
 	if (s->more)
 		return 0;
-	if (s->end_at <= 0)
+	if (until <= 0)
 		return -1;
-	double left = s->end_at - clock_now();
+	double left = until - clock_now();
 	return left > 0 ? (int)(left * 1000) + 1 : 0;
 }
 
@@ -181,6 +198,7 @@ static void loop(Serve *s)
 	struct pollfd p[FIRST + VIEWERS_MAX];
 	while (!bus_is_done(s->bus) && (s->end_at <= 0 || clock_now() < s->end_at)) {
 		size_t n = poll_set(s, p);
+		linger(s);
 		for (size_t i = n; i < FIRST + VIEWERS_MAX; i++)
 			p[i] = (struct pollfd){ .fd = -1 };
 		if (poll(p, n, poll_wait(s)) < 0 && errno != EINTR)

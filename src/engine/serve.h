@@ -12,6 +12,7 @@ typedef struct ServeOptions {
 	int fd;                   /* a connected socket to the first viewer, -1: none */
 	int stop_fd;              /* a byte read here is a signal's number: end. -1: none */
 	bool exit_with_viewer;    /* end when the last viewer has left */
+	double linger;         /* seconds without a viewer and without work after which it ends; 0: never */
 	bool quiet;               /* no line on stdout that tells the socket */
 	const char *path;         /* model to load at once, NULL: none */
 	bool must_load; /* end with the error when path does not load; else the viewers are told and may load
