@@ -1,0 +1,188 @@
+/* cmd_scene.c - one picture of a scene without a terminal: of a recording, or of a prompt run here and now. */
+#include "cli/cmd.h"
+#include "engine/once.h"
+#include "probe/record.h"
+#include "script/script.h"
+#include "view/app.h"
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SCENE_TOKENS = 48, SCENE_KEEP = 256 << 20, SCENE_WATCH = 64 };
+
+static const Opt opts[] = {
+	{ "replay", 0, OPT_STR, "FILE", "draw this recording instead of running a model" },
+	{ "prompt", 'p', OPT_STR, "TEXT", "run this prompt through CKPT first" },
+	{ "ids", 0, OPT_STR, "1,2,3", "run these token ids through CKPT first" },
+	{ "tokens", 'n', OPT_INT, "N", "tokens to generate after the prompt (default 48)" },
+	{ "layers", 0, OPT_INT, "N", "load and run only the first N layers" },
+	{ "size", 0, OPT_STR, "WxH", "columns and rows (default 80x24)" },
+	{ "as", 0, OPT_STR, "FORMAT", "text, ansi, svg, png, csv or json (default text)" },
+	{ "keys", 0, OPT_STR, "KEYS", "keys pressed before the picture is taken, as in \"2jj<Tab>#\"" },
+	{ "theme", 0, OPT_STR, "NAME", "dark, light or mono" },
+	{ "ascii", 0, OPT_FLAG, NULL, "plain ASCII characters only" },
+	{ 0 },
+};
+
+typedef struct Size { int w, h; } Size;
+
+static bool size_parse(const char *s, Size *out, Err *e)
+{
+	char end;
+	if (sscanf(s, "%dx%d%c", &out->w, &out->h, &end) != 2 || out->w < 1 || out->h < 1 || out->w > GRID_MAX || out->h > GRID_MAX)
+		return err_set(e, E_2003, "--size %s: columns x rows from 1x1 to %dx%d are needed, as in 80x24", s, GRID_MAX, GRID_MAX);
+	return true;
+}
+
+/* Presses keys; each is looked at on a freshly drawn screen, as by a person. */
+static bool press(App *a, Store *s, Size z, const char *keys, Err *e)
+{
+	Grid *g = grid_new(z.w, z.h);
+	if (!g)
+		return err_set(e, E_5001, "scene: out of memory");
+	bool ok = true;
+	while (ok && *keys) {
+		Key k;
+		size_t n = key_parse(keys, &k);
+		if (n == 0) {
+			ok = err_set(e, E_2003, "--keys: \"%.20s\" is no key; names are like <Tab>, <Enter>, <C-c>", keys);
+		} else {
+			app_draw(a, s, g, 0);
+			app_key(a, s, k);
+			keys += n;
+		}
+	}
+	grid_free(g);
+	return ok;
+}
+
+static bool picture(const Args *a, App *app, Store *s, Buf *out, Err *e)
+{
+	Size z;
+	/* --json is the same as --as json. */
+	const char *format = args_has(a, "json") ? "json" : args_str(a, "as", "text");
+	return size_parse(args_str(a, "size", "80x24"), &z, e) && press(app, s, z, args_str(a, "keys", ""), e) &&
+		app_export(app, s, format, z.w, z.h, out, e);
+}
+
+/* What the scene's app asks the engine to watch, as patterns for a run in this process. */
+static size_t watched(App *app, char *list[SCENE_WATCH])
+{
+	size_t n = 0;
+	const char *json;
+	while ((json = app_take_command(app)) != NULL) {
+		Err none = { 0 };
+		json_t *o = json_parse(json, strlen(json), "watch", E_2003, &none), *p = json_object_get(o, "patterns");
+		for (size_t i = 0; i < json_array_size(p) && n < SCENE_WATCH - 1; i++)
+			if ((list[n] = strdup(json_string_value(json_array_get(p, i)))) != NULL)
+				n++;
+		json_decref(o);
+	}
+	list[n] = NULL;
+	return n;
+}
+
+static bool store_copy(Store *to, const Store *from)
+{
+	const Sample *x;
+	for (uint64_t at = 0; (at = store_next(from, at, &x)) != 0;)
+		if (!store_add(to, x))
+			return false;
+	return true;
+}
+
+/* Runs the prompt in this process and leaves all that a live screen would have got in s. */
+static bool scene_run_model(const Args *a, App *app, Store *s, Err *e)
+{
+	char *list[SCENE_WATCH], *dir = cli_ckpt_path(args_at(a, 1), e);
+	if (!dir)
+		return false;
+	int32_t *ids = NULL;
+	size_t n_ids = 0;
+	if (args_has(a, "ids") && !cli_ids(args_str(a, "ids", ""), &ids, &n_ids, e)) {
+		free(dir);
+		return false;
+	}
+	size_t n = watched(app, list);
+	OnceOptions o = { .threads = cli_threads(a), .layers = args_int(a, "layers", 0), .memory_limit = (size_t)args_int(a, "memory-limit", 0),
+		.session = { .alternatives = 8, .seed = (uint64_t)args_int(a, "seed", 0) }, .n = args_int(a, "tokens", SCENE_TOKENS),
+		.text = args_str(a, "prompt", NULL), .ids = ids, .n_ids = n_ids, .watch = (const char *const *)list, .keep = SCENE_KEEP };
+	Once *x = once_run(dir, &o, e);
+	bool ok = x && (store_copy(s, once_store(x)) || err_set(e, E_5001, "scene: out of memory"));
+	once_free(x);
+	for (size_t i = 0; i < n; i++)
+		free(list[i]);
+	free(ids);
+	free(dir);
+	return ok;
+}
+
+static bool fill(const Args *a, App *app, Store *s, Err *e)
+{
+	bool ckpt = args_count(a) > 1, replay = args_has(a, "replay");
+	if (ckpt == replay)
+		return err_set(e, E_2003, "scene: give either --replay FILE or a model with -p TEXT");
+	if (ckpt && args_has(a, "prompt") == args_has(a, "ids"))
+		return err_set(e, E_2003, "scene: one of -p TEXT and --ids 1,2,3 is needed to run %s", args_at(a, 1));
+	if (replay)
+		return record_load(args_str(a, "replay", ""), s, NULL, e);
+	return scene_run_model(a, app, s, e);
+}
+
+static void list_text(App *app, Buf *out)
+{
+	for (int i = 0; app_scene_at(app, i); i++)
+		buf_printf(out, "%s\n", app_scene_at(app, i));
+}
+
+static bool scene_print(const Args *a, const char *scenes, Buf *out, Err *e)
+{
+	AppOptions o = { .scene_dir = scenes, .loader = script_scenes(), .scene = args_at(a, 0), .theme = args_str(a, "theme", NULL), .ascii = args_has(a, "ascii"),
+		.replay = args_has(a, "replay") };
+	App *app = app_new(&o, e);
+	Store *s = store_new(SCENE_KEEP);
+	bool ok = app && (s || err_set(e, E_5001, "scene: out of memory"));
+	if (ok && args_count(a) == 0)
+		list_text(app, out);
+	else if (ok)
+		ok = fill(a, app, s, e) && picture(a, app, s, out, e);
+	app_free(app);
+	store_free(s);
+	return ok;
+}
+
+static int run(const Args *a, Err *e)
+{
+	char scenes[4096];
+	Buf out = BUF_INIT;
+	Size z;
+	bool ok = size_parse(args_str(a, "size", "80x24"), &z, e) && (cli_data_dir("scenes", scenes, sizeof scenes) ||
+		err_set(e, E_4001, "scenes: the folder is not there; install lathe or run it from its build tree"));
+	ok = ok && scene_print(a, scenes, &out, e) && cli_out(&out, e);
+	buf_done(&out);
+	return ok ? 0 : err_exit(e);
+}
+
+static const char *const examples[] = {
+	"lathe scene",
+	"lathe scene home @tiny -p \"Once upon a time\"",
+	"lathe scene router @tiny -p \"Once upon a time\" --size 120x40 --as svg > router.svg",
+	"lathe scene token @tiny -p \"1 + 2 =\" --keys \"k<Tab>\" --as json",
+	NULL,
+};
+
+const Cmd cmd_scene = {
+	.name = "scene",
+	.usage = "[NAME] [--replay FILE | CKPT -p TEXT] [--size WxH] [--as FORMAT]",
+	.summary = "print one picture of a screen, or the data behind it",
+	.text = "Draws a scene of the workbench without a terminal: of a recording, or of a prompt that is run first. Without NAME the scenes are listed.\n\n"
+		"The formats text and ansi are for terminals and logs, svg and png are pictures (when built with cairo), csv and json are the data behind all panes of "
+		"the scene: csv has the columns pane, row, column, value, text. With --keys the picture is taken after these keys were pressed, so anything "
+		"that the screen can show can be printed.",
+	.opts = opts,
+	.examples = examples,
+	.min_args = 0,
+	.max_args = 2,
+	.run = run,
+};
