@@ -11,7 +11,8 @@ static bool pen_find(Pen *p, const char *name, void *slot, Err *e)
 {
 	void *f = dlsym(p->lib, name);
 	if (!f)
-		return err_set(e, E_2003, "libcairo.so.2 has no %s; install a newer one, or use --as text, ansi, csv or json", name);
+		return err_set(e, E_2003,
+			"libcairo.so.2 has no %s; install a newer one, or use --as text, ansi, csv or json", name);
 	memcpy(slot, &f, sizeof f); /* ISO C has no cast from an object's to a function's address */
 	return true;
 }
@@ -20,7 +21,9 @@ bool pen_open(Pen *p, Err *e)
 {
 	p->lib = dlopen("libcairo.so.2", RTLD_NOW | RTLD_LOCAL);
 	if (!p->lib)
-		return err_set(e, E_2003, "svg and png need libcairo.so.2, which is not here; install cairo, or use --as text, ansi, csv or json");
+		return err_set(e, E_2003,
+			"svg and png need libcairo.so.2, which is not here; install cairo, or use --as text, ansi, csv "
+			"or json");
 	bool ok = true;
 #define X(name) ok = ok && pen_find(p, "cairo_" #name, &p->name, e);
 	PEN_CALLS(X)
