@@ -36,7 +36,7 @@ typedef struct Cmd {
 /* A command's row is `const Cmd cmd_NAME` in cmd_NAME.c, listed in list.c. text: paragraphs divided by an empty line; a line that begins
  * with two blanks is kept as it stands. */
 extern const Cmd cmd_open, cmd_info, cmd_kv, cmd_verify, cmd_generate, cmd_tokenize, cmd_diff, cmd_convert, cmd_scene, cmd_bench,
-	cmd_engine, cmd_attach, cmd_replay, cmd_doctor, cmd_help, cmd_explain;
+	cmd_engine, cmd_attach, cmd_record, cmd_replay, cmd_doctor, cmd_help, cmd_explain;
 extern const Cmd *const cmd_table[];           /* src/cli/list.c, NULL-terminated */
 const Cmd *cmd_find(const char *name);
 

@@ -1,6 +1,6 @@
 /* cmd_generate.c - continue a text. */
 #include "cli/cmd.h"
-#include "cli/model_args.h"
+#include "cli/generate_batch.h"
 #include "base/utf8.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +20,7 @@ static const Opt opts[] = {
 	{ "chunk", 0, OPT_INT, "N", "prompt tokens a forward (default 512)" },
 	{ "cache-dtype", 0, OPT_STR, "f32|bf16", "how the KV cache is kept (default f32)" },
 	{ "precision", 0, OPT_STR, "RECIPE", "native, or bf16: inputs of matrix products rounded to bf16" },
+	{ "batch", 0, OPT_STR, "FILE", "many prompts side by side: a JSON object a line, {\"text\"} or {\"ids\"}, with \"n\" optionally" },
 	{ "ignore-eos", 0, OPT_FLAG, NULL, "go on after the end-of-sentence token" },
 	OPT_LAYERS,
 	{ 0 },
@@ -109,15 +110,6 @@ static bool gen_run(Gen *g, Err *e)
 	return true;
 }
 
-static void json_ids(Jout *j, const char *key, const int32_t *id, size_t n)
-{
-	jout_key(j, key);
-	jout_arr(j);
-	for (size_t i = 0; i < n; i++)
-		jout_int(j, id[i]);
-	jout_end_arr(j);
-}
-
 static void json_logprobs(const Gen *g, Jout *j)
 {
 	jout_key(j, "logprobs");
@@ -178,8 +170,8 @@ static bool gen_report(const Gen *g, Err *e)
 	char *text = lathe_decode(g->m, id, (size_t)(g->n - (strcmp(g->finish, "eos") == 0))); /* the end marker is no text */
 	jout_init(&j, &b);
 	jout_obj(&j);
-	json_ids(&j, "prompt_ids", g->prompt, g->n_prompt);
-	json_ids(&j, "ids", id, (size_t)g->n);
+	model_json_ids(&j, "prompt_ids", g->prompt, g->n_prompt);
+	model_json_ids(&j, "ids", id, (size_t)g->n);
 	jout_kstr(&j, "text", text ? text : "");
 	jout_kstr(&j, "finish", g->finish);
 	json_logprobs(g, &j);
@@ -209,31 +201,42 @@ static void gen_summary(const Gen *g)
 	fprintf(stderr, "; cache %.1f KiB; ended by %s\n", (double)s.kv_bytes / 1024, g->finish);
 }
 
-static bool gen_open(Gen *g, Err *e)
+static bool gen_open(Gen *g, LatheSessionOptions *o, Err *e)
 {
-	LatheSessionOptions o;
-	LatheError le = { 0 };
 	g->max = args_int(g->a, "tokens", 128);
 	if (g->max < 0 || g->max > 1 << 24)
 		return err_set(e, E_2003, "-n %lld: 0 to %d tokens can be asked for", (long long)g->max, 1 << 24);
-	if (!gen_options(g->a, &o, e) || !(g->m = model_open(g->a, args_at(g->a, 0), "precision", NULL, e)) ||
-	    !model_prompt(g->a, g->m, &g->prompt, &g->n_prompt, e))
+	return gen_options(g->a, o, e) && (g->m = model_open(g->a, args_at(g->a, 0), "precision", NULL, e)) != NULL;
+}
+
+static bool gen_prompt(Gen *g, const LatheSessionOptions *o, Err *e)
+{
+	LatheError le = { 0 };
+	if (!model_prompt(g->a, g->m, &g->prompt, &g->n_prompt, e))
 		return false;
 	g->token = malloc(sizeof *g->token * (size_t)(g->max + 1));
 	if (!g->token)
 		return err_set(e, E_5001, "out of memory for %lld tokens", (long long)g->max);
-	g->s = lathe_session_new(g->m, &o, &le);
+	g->s = lathe_session_new(g->m, o, &le);
 	return g->s || model_error(e, &le);
+}
+
+static bool gen_one(Gen *g, const LatheSessionOptions *o, Err *e)
+{
+	if (!gen_prompt(g, o, e) || !gen_run(g, e))
+		return false;
+	if (args_has(g->a, "json"))
+		return gen_report(g, e);
+	gen_summary(g);
+	return true;
 }
 
 static int run(const Args *a, Err *e)
 {
 	Gen g = { .a = a };
-	bool ok = gen_open(&g, e) && gen_run(&g, e);
-	if (ok && args_has(a, "json"))
-		ok = gen_report(&g, e);
-	else if (ok)
-		gen_summary(&g);
+	LatheSessionOptions o;
+	const char *batch = args_str(a, "batch", NULL);
+	bool ok = gen_open(&g, &o, e) && (batch ? generate_batch(a, g.m, &o, batch, g.max, e) : gen_one(&g, &o, e));
 	lathe_session_free(g.s);
 	lathe_close(g.m);
 	buf_done(&g.tail);
@@ -251,12 +254,15 @@ static const char *const examples[] = {
 
 const Cmd cmd_generate = {
 	.name = "generate",
-	.usage = "CKPT (-p TEXT | --ids 1,2,3 | --ids-file F) [-n N] [--temperature T] [--mtp auto|on|off] [--logprobs K]",
+	.usage = "CKPT (-p TEXT | --ids 1,2,3 | --ids-file F | --batch F) [-n N] [--temperature T] [--mtp auto|on|off] [--logprobs K]",
 	.summary = "continue a text",
 	.text = "The text streams to standard output as its characters are complete; progress and figures go to standard error.\n\n"
 		"The same checkpoint, prompt, seed and options give the same tokens for any number of threads, and with or without MTP drafts: the "
 		"noise of sampling belongs to the position in the text, and a draft is accepted exactly when it is the token that would have been "
-		"chosen without it.",
+		"chosen without it.\n\n"
+		"With --batch the prompts of a file run side by side, one forward a step for all of them, and a JSON object a line is printed for "
+		"each in its order: index, prompt_ids, ids, text, finish. Prompt i uses the seed --seed + i and gets the tokens that it would "
+		"have got alone.",
 	.opts = opts,
 	.examples = examples,
 	.min_args = 1,

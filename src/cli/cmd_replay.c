@@ -129,7 +129,7 @@ const Cmd cmd_replay = {
 	.name = "replay",
 	.usage = "FILE",
 	.summary = "a recording on the screen, or its summary",
-	.text = "Reads a recording made by the record command of the workbench or by generate --record. On a "
+	.text = "Reads a recording made by the record command of the workbench or by `lathe record`. On a "
 		"terminal it opens the screen on it, which can "
 		"then go back and forth in time. Without one it prints what the recording holds: topics, "
 		"counts, the time covered, the text.\n\n"

@@ -52,17 +52,16 @@ bool model_attention(const Args *a, int *form, Err *e)
 	       err_set(e, E_2003, "--attention %s: known are naive, absorbed and auto", s);
 }
 
-/* '-' reads standard input. */
-static bool read_source(const char *path, Buf *b, Err *e)
+bool model_read(const char *path, Buf *b, size_t max, Err *e)
 {
 	char block[65536];
 	size_t n;
 	if (strcmp(path, "-") != 0)
-		return buf_read_file(b, path, PROMPT_MAX, e);
+		return buf_read_file(b, path, max, e);
 	while ((n = fread(block, 1, sizeof block, stdin)) > 0) {
 		buf_add(b, block, n);
-		if (b->len > PROMPT_MAX)
-			return err_set(e, E_5003, "standard input is over %d MiB", PROMPT_MAX >> 20);
+		if (b->len > max)
+			return err_set(e, E_5003, "standard input is over %zu MiB", max >> 20);
 	}
 	return !ferror(stdin) || err_errno(e, "read", "standard input");
 }
@@ -74,7 +73,7 @@ static bool prompt_text(const Args *a, const LatheModel *m, int32_t **ids, size_
 	LatheError le = { 0 };
 	bool ok = true;
 	if (strcmp(p, "-") == 0)
-		ok = read_source(p, &b, e);
+		ok = model_read(p, &b, PROMPT_MAX, e);
 	else
 		buf_adds(&b, p);
 	if (ok && !lathe_encode(m, buf_str(&b), b.len, !args_has(a, "no-bos"), ids, n, &le))
@@ -96,11 +95,20 @@ bool model_prompt(const Args *a, const LatheModel *m, int32_t **ids, size_t *n, 
 	if (args_has(a, "ids"))
 		buf_adds(&b, args_str(a, "ids", ""));
 	else
-		ok = read_source(args_str(a, "ids-file", ""), &b, e);
+		ok = model_read(args_str(a, "ids-file", ""), &b, PROMPT_MAX, e);
 	ok = ok && cli_ids(buf_str(&b), ids, n, e) && (*n > 0 || err_set(e, E_2003, "the list of ids is empty"));
 	buf_done(&b);
 	for (size_t i = 0; ok && i < *n; i++)
 		if ((*ids)[i] < 0 || (*ids)[i] >= lathe_vocab(m))
 			ok = err_set(e, E_2003, "token id %d is out of range: the vocabulary has %lld", (*ids)[i], (long long)lathe_vocab(m));
 	return ok;
+}
+
+void model_json_ids(Jout *j, const char *key, const int32_t *id, size_t n)
+{
+	jout_key(j, key);
+	jout_arr(j);
+	for (size_t i = 0; i < n; i++)
+		jout_int(j, id[i]);
+	jout_end_arr(j);
 }

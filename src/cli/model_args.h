@@ -11,6 +11,9 @@ bool model_attention(const Args *a, int *form, Err *e);
 bool model_prompt(const Args *a, const LatheModel *m, int32_t **ids, size_t *n, Err *e);
 /* Moves an error of the library into an Err. */
 bool model_error(Err *e, const LatheError *from);
+/* A file, or standard input for "-", of at most max bytes. */
+bool model_read(const char *path, Buf *b, size_t max, Err *e);
+void model_json_ids(Jout *j, const char *key, const int32_t *id, size_t n);
 /* Rows for Cmd.opts of these commands. */
 #define OPT_PROMPT \
 	{ "prompt", 'p', OPT_STR, "TEXT", "the prompt as text ('-': standard input)" }, \

@@ -56,7 +56,15 @@ void draft_cut(LatheSession *s, int level, int64_t end);
 bool draft_run(LatheSession *s, Err *e);                       /* fills draft[] for positions n.. */
 bool draft_paying(const LatheSession *s);
 
-/* session.c */
-bool session_is_eos(const LatheSession *s, int32_t id);
+/* token.c */
+bool options_check(const LatheModel *m, const LatheSessionOptions *o, Err *e);
+Sampling options_sampling(const LatheModel *m, const LatheSessionOptions *o);
+Dtype options_cache(const LatheSessionOptions *o);
+/* Facts about the token `id` at `position` under these logits. */
+void token_facts(const LatheModel *m, const LatheSessionOptions *o, const real *logits, int32_t id, int64_t position, LatheToken *t);
+bool token_finite(const LatheModel *m, const real *logits, int64_t position, Err *e);
+bool token_is_eos(const LatheModel *m, const LatheSessionOptions *o, int32_t id);
+
+
 void engine_error(const Err *e, LatheError *out);
 #endif

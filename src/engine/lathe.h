@@ -90,6 +90,13 @@ bool lathe_session_prompt_token(const LatheSession *s, int64_t position, LatheTo
 bool lathe_session_set_attention(LatheSession *s, LatheAttention a);
 bool lathe_session_set_sampling(LatheSession *s, double temperature, double top_p, int top_k, double min_p);
 
+/* --- several texts side by side, their next tokens from one forward --- */
+typedef struct LatheBatchText { const int32_t *ids; size_t n; int64_t max_tokens; } LatheBatchText;
+/* Told once per new token, in the order of the texts within each step. eos: it is an end-of-sentence token. */
+typedef void (*LatheBatchFn)(int text, const LatheToken *t, bool eos, void *ud);
+/* Text i uses seed o->seed + i and gets the tokens that a session of that seed would give it (MTP is not used). */
+bool lathe_batch(LatheModel *m, const LatheSessionOptions *o, const LatheBatchText *text, int n, LatheBatchFn fn, void *ud, LatheError *e);
+
 /* --- probes: every named value, as it is computed. See lathe-probes(7). --- */
 typedef struct LatheProbe {
 	const char *name;       /* "layers.3.moe.weights" */

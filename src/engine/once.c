@@ -3,6 +3,7 @@
 #include "engine/jobs.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct Once { Bus *bus; Jobs jobs; bool has_jobs; };
 
@@ -70,7 +71,10 @@ Once *once_run(const char *ckpt, const OnceOptions *o, Err *e)
 		err_set(e, E_5001, "out of memory");
 	else if (once_all(x, ckpt, o, e))
 		return x;
+	bool begun = x && x->has_jobs && x->jobs.publish.record;
 	once_free(x);
+	if (begun)
+		unlink(o->record); /* half a recording of a failed run is no use */
 	return NULL;
 }
 

@@ -28,17 +28,12 @@ static bool session_room(LatheSession *s, int64_t n, Err *e)
 	return true;
 }
 
-static Dtype session_cache_dtype(const LatheSessionOptions *o)
-{
-	return o->cache_dtype && strcmp(o->cache_dtype, "bf16") == 0 ? DT_BF16 : REAL_DTYPE;
-}
-
 /* What the text will hold once it has n positions, against the limit the user gave. */
 static bool session_fits(const LatheSession *s, int64_t n, Err *e)
 {
 	if (!s->m->memory_limit)
 		return true;
-	LmForecast f = lm_forecast(s->m->lm, n, 1, session_cache_dtype(&s->o));
+	LmForecast f = lm_forecast(s->m->lm, n, 1, options_cache(&s->o));
 	int64_t need = f.weights + f.cache + f.work;
 	if (need <= (int64_t)s->m->memory_limit)
 		return true;
@@ -47,34 +42,17 @@ static bool session_fits(const LatheSession *s, int64_t n, Err *e)
 		       (double)f.cache / 1048576, (double)s->m->memory_limit / 1048576);
 }
 
-static bool options_check(const LatheSession *s, Err *e)
-{
-	const LatheSessionOptions *o = &s->o;
-	if (!(o->temperature >= 0) || !isfinite(o->temperature))
-		return err_set(e, E_2003, "temperature %g: a number from 0 up is needed", o->temperature);
-	if (!(o->top_p >= 0 && o->top_p <= 1) || !(o->min_p >= 0 && o->min_p <= 1) || o->top_k < 0)
-		return err_set(e, E_2003, "top-p %g, min-p %g, top-k %d: shares lie in 0..1, top-k is 0 or more", o->top_p, o->min_p,
-			       o->top_k);
-	if (o->cache_dtype && strcmp(o->cache_dtype, "bf16") != 0 && strcmp(o->cache_dtype, "f32") != 0)
-		return err_set(e, E_2003, "cache dtype %s: known are f32 and bf16", o->cache_dtype);
-	if (o->mtp == LATHE_MTP_ON && s->m->lm->n_mtp == 0)
-		return err_set(e, E_2003, "MTP asked for, but this model has no MTP module; use --mtp auto or off");
-	if (o->alternatives < 0 || o->alternatives > LATHE_ALTERNATIVES_MAX)
-		return err_set(e, E_2003, "%d alternatives: 0 to %d can be kept", o->alternatives, LATHE_ALTERNATIVES_MAX);
-	return true;
-}
-
 static bool session_setup(LatheSession *s, Err *e)
 {
 	Lm *lm = s->m->lm;
-	Sampling how = { s->o.temperature, s->o.top_p, s->o.min_p, s->o.top_k, s->o.seed, s->m->tok ? tok_count(s->m->tok) : 0 };
+	Sampling how = options_sampling(s->m, &s->o);
 	if (s->o.mtp != LATHE_MTP_OFF)
 		s->n_modules = lm->n_mtp > DRAFT_MAX ? DRAFT_MAX : lm->n_mtp;
 	int64_t reserve = s->o.context ? s->o.context : 256;
 	s->logits = malloc(sizeof *s->logits * (size_t)lm->c.vocab_size);
 	if (!s->logits)
 		return err_set(e, E_5001, "out of memory for logits");
-	return session_fits(s, reserve < 256 ? reserve : 1, e) && (s->kv = lm_kv(lm, 1, reserve, session_cache_dtype(&s->o), e)) &&
+	return session_fits(s, reserve < 256 ? reserve : 1, e) && (s->kv = lm_kv(lm, 1, reserve, options_cache(&s->o), e)) &&
 	       sampler_init(&s->sampler, &how, (int)lm->c.vocab_size, e);
 }
 
@@ -91,7 +69,7 @@ LatheSession *lathe_session_new(LatheModel *m, const LatheSessionOptions *o, Lat
 	s->m = m;
 	s->o = o ? *o : none;
 	s->refused = -1;
-	if (options_check(s, &e) && session_setup(s, &e))
+	if (options_check(s->m, &s->o, &e) && session_setup(s, &e))
 		return s;
 	engine_error(&e, error);
 	lathe_session_free(s);
@@ -111,38 +89,6 @@ void lathe_session_free(LatheSession *s)
 	free(s);
 }
 
-/* Facts about the token `id` at `position` under these logits. */
-static void token_facts(const LatheSession *s, const real *logits, int32_t id, int64_t position, LatheToken *t)
-{
-	int V = s->sampler.vocab;
-	double lse;
-	TokenFacts f = sample_facts(logits, V, id, &lse);
-	*t = (LatheToken){ .id = id, .position = position, .logprob = f.logprob, .entropy = f.entropy, .drafted_id = -1 };
-	t->n_alternatives = s->o.alternatives < V ? s->o.alternatives : V;
-	if (t->n_alternatives)
-		topk_sorted(logits, V, t->n_alternatives, t->alternative);
-	for (int i = 0; i < t->n_alternatives; i++)
-		t->alternative_logprob[i] = (float)((double)logits[t->alternative[i]] - lse);
-}
-
-static bool logits_finite(const LatheSession *s, const real *logits, int64_t position, Err *e)
-{
-	for (int i = 0; i < s->sampler.vocab; i++)
-		if (!isfinite(logits[i]))
-			return err_set(e, E_6001, "logits[%d] at position %lld is %s; look at the weights with `lathe info --tensors`", i,
-				       (long long)position, isnan(logits[i]) ? "NaN" : "infinite");
-	return true;
-}
-
-bool session_is_eos(const LatheSession *s, int32_t id)
-{
-	const Config *c = &s->m->lm->c;
-	for (int i = 0; i < (int)c->n_eos; i++)
-		if (c->eos_token_id[i] == id)
-			return !s->o.ignore_eos;
-	return false;
-}
-
 /* Keeps what the prompt's own tokens looked like: logits row i speaks of position at + i + 1. */
 static bool record_given(LatheSession *s, const Ten *logits, int64_t at, int64_t n, Err *e)
 {
@@ -153,7 +99,7 @@ static bool record_given(LatheSession *s, const Ten *logits, int64_t at, int64_t
 		return err_set(e, E_5001, "out of memory for the prompt's record");
 	s->record = to;
 	for (int64_t i = 0; i < n && at + i + 1 < s->n; i++)
-		token_facts(s, ten_real(logits) + i * logits->stride, s->id[at + i + 1], at + i + 1, &to[at + i + 1]);
+		token_facts(s->m, &s->o, ten_real(logits) + i * logits->stride, s->id[at + i + 1], at + i + 1, &to[at + i + 1]);
 	s->n_record = at + n + 1 < s->n ? at + n + 1 : s->n;
 	return true;
 }
@@ -190,7 +136,7 @@ static AttnForm form_of(const LatheSession *s, bool prompt)
 static bool keep_logits(LatheSession *s, const Ten *logits, int64_t row, Err *e)
 {
 	memcpy(s->logits, ten_real(logits) + row * logits->stride, sizeof *s->logits * (size_t)s->sampler.vocab);
-	s->have_logits = logits_finite(s, s->logits, s->done, e);
+	s->have_logits = token_finite(s->m, s->logits, s->done, e);
 	return s->have_logits;
 }
 
@@ -248,7 +194,7 @@ static bool session_verify(LatheSession *s, const Ten *logits, Err *e)
 	s->refused = -1;
 	for (; a < s->n_draft; a++) {
 		const real *row = ten_real(logits) + a * logits->stride;
-		if (!logits_finite(s, row, s->n, e))
+		if (!token_finite(s->m, row, s->n, e))
 			return false;
 		int32_t own = sampler_pick(&s->sampler, row, s->n);
 		if (own != s->draft[a]) {
@@ -256,11 +202,11 @@ static bool session_verify(LatheSession *s, const Ten *logits, Err *e)
 			break;
 		}
 		LatheToken *t = &s->queue[s->queue_n++];
-		token_facts(s, row, own, s->n, t);
+		token_facts(s->m, &s->o, row, own, s->n, t);
 		t->draft = LATHE_DRAFT_ACCEPTED;
 		t->drafted_id = own;
 		s->id[s->n++] = own;
-		if (session_is_eos(s, own)) {
+		if (token_is_eos(s->m, &s->o, own)) {
 			a++;
 			s->ended = true;
 			break;
@@ -304,7 +250,7 @@ static int session_emit(LatheSession *s, LatheToken *t, Err *e)
 	if (!session_room(s, position + 1, e) || !session_fits(s, position + 1, e))
 		return -1;
 	int32_t id = sampler_pick(&s->sampler, s->logits, position);
-	token_facts(s, s->logits, id, position, t);
+	token_facts(s->m, &s->o, s->logits, id, position, t);
 	if (s->refused >= 0) {
 		t->draft = LATHE_DRAFT_REJECTED;
 		t->drafted_id = s->refused;
@@ -312,7 +258,7 @@ static int session_emit(LatheSession *s, LatheToken *t, Err *e)
 	}
 	s->id[s->n++] = id;
 	s->have_logits = false;
-	s->ended = session_is_eos(s, id);
+	s->ended = token_is_eos(s->m, &s->o, id);
 	return 1;
 }
 
@@ -340,7 +286,7 @@ int lathe_session_next(LatheSession *s, LatheToken *t, LatheError *error)
 
 bool lathe_session_at_eos(const LatheSession *s)
 {
-	return s->queue_at == s->queue_n && s->n > s->given && session_is_eos(s, s->id[s->n - 1]);
+	return s->queue_at == s->queue_n && s->n > s->given && token_is_eos(s->m, &s->o, s->id[s->n - 1]);
 }
 
 void lathe_session_stats(const LatheSession *s, LatheStats *out)
@@ -374,7 +320,7 @@ bool lathe_session_set_sampling(LatheSession *s, double temperature, double top_
 	s->o.top_p = top_p;
 	s->o.top_k = top_k;
 	s->o.min_p = min_p;
-	if (!options_check(s, &e)) {
+	if (!options_check(s->m, &s->o, &e)) {
 		s->o = old;
 		return false;
 	}

@@ -213,3 +213,47 @@ TEST(session_goes_on_after_more_text)
 	assert_memory_equal(id[0], id[1], sizeof id[0][0] * 10);
 	lathe_close(m);
 }
+
+/* --- several texts side by side --- */
+
+typedef struct Made { int32_t id[3][64]; double logprob[3][64]; int n[3]; } Made;
+static void made_take(int text, const LatheToken *t, bool eos, void *ud)
+{
+	Made *m = ud;
+	(void)eos;
+	m->id[text][m->n[text]] = t->id;
+	m->logprob[text][m->n[text]++] = t->logprob;
+}
+
+TEST(batch_gives_each_text_what_it_would_get_alone)
+{
+	LatheModel *m = open_model("tests/data/models/v3", 2);
+	LatheError e = { 0 };
+	int32_t prompt[3][20];
+	LatheBatchText text[3];
+	Made made = { 0 };
+	for (int i = 0; i < 3; i++) {
+		for (int k = 0; k < 20; k++)
+			prompt[i][k] = (i * 31 + k * 17) % 300 + 2;
+		text[i] = (LatheBatchText){ prompt[i], (size_t)(5 + 7 * i), 20 + 4 * i };
+	}
+	LatheSessionOptions o = { .temperature = 0.9, .top_k = 40, .seed = 21, .ignore_eos = true };
+	assert_true(lathe_batch(m, &o, text, 3, made_take, &made, &e));
+	for (int i = 0; i < 3; i++) {
+		LatheToken t;
+		LatheSessionOptions alone = o;
+		alone.seed += (uint64_t)i;
+		alone.mtp = LATHE_MTP_OFF;
+		LatheSession *s = lathe_session_new(m, &alone, &e);
+		assert_true(lathe_session_feed(s, prompt[i], text[i].n, &e));
+		assert_int_equal(made.n[i], text[i].max_tokens);
+		for (int k = 0; k < made.n[i]; k++) {
+			assert_int_equal(lathe_session_next(s, &t, &e), 1);
+			assert_int_equal(t.id, made.id[i][k]);
+			assert_true(t.logprob == made.logprob[i][k]);
+		}
+		lathe_session_free(s);
+	}
+	assert_false(lathe_batch(m, &o, text, 0, made_take, &made, &e));
+	lathe_close(m);
+}
