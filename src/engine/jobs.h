@@ -67,6 +67,9 @@ void jobs_state(Jobs *j, EngineState s);
 /* orders.c: carries one command out and puts the reply's fields (not id and ok) into reply. */
 bool orders_run(Jobs *j, int viewer, const json_t *command, Jout *reply, Err *e);
 
+/* forms.c: publishes engine.forms, how far naive and absorbed attention are apart on the text so far. */
+bool forms_tell(Jobs *j, Err *e);
+
 /* run.c */
 bool run_begin(Jobs *j, const int32_t *ids, size_t n, const RunOptions *o, Err *e);
 bool run_feed(Jobs *j, const int32_t *ids, size_t n, Err *e);

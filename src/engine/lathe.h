@@ -81,6 +81,8 @@ void lathe_session_free(LatheSession *s);
 bool lathe_session_feed(LatheSession *s, const int32_t *ids, size_t n, LatheError *e);
 /* 1: *t is the next token; 0: the text has ended (eos was given out by the call before, or the context is full); -1: *e. */
 int lathe_session_next(LatheSession *s, LatheToken *t, LatheError *e);
+/* The tokens of the text so far, given and chosen; valid until the next call that changes it. */
+size_t lathe_session_text(const LatheSession *s, const int32_t **ids);
 /* The text so far ends in an end-of-sentence token. */
 bool lathe_session_at_eos(const LatheSession *s);
 void lathe_session_stats(const LatheSession *s, LatheStats *out);

@@ -368,6 +368,8 @@ static bool order_set(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
 		!lathe_session_set_sampling(j->run.session, o.s.temperature, o.s.top_p, o.s.top_k, o.s.min_p))
 		return err_set(e, E_9002, "set: this text cannot change its sampling now");
 	j->defaults = o;
+	if (now && strcmp(key, "attention") == 0 && !forms_tell(j, e))
+		return false;
 	jout_kstr(r, "applies", now ? "now" : "next prompt");
 	return true;
 }

@@ -289,6 +289,12 @@ bool lathe_session_at_eos(const LatheSession *s)
 	return s->queue_at == s->queue_n && s->n > s->given && token_is_eos(s->m, &s->o, s->id[s->n - 1]);
 }
 
+size_t lathe_session_text(const LatheSession *s, const int32_t **ids)
+{
+	*ids = s->id;
+	return (size_t)s->n;
+}
+
 void lathe_session_stats(const LatheSession *s, LatheStats *out)
 {
 	*out = s->stats;

@@ -41,9 +41,9 @@ static bool probe_known(const char *name, int *layer)
 		return (*layer = -1), true;
 	if (strcmp(name, "final") == 0 || strcmp(name, "logits") == 0)
 		return (*layer = 1 << 16), true;
-	if (sscanf(name, "mtp.%d.logits%n", &n, &len) == 1 && len && name[len] == 0)
+	if (sscanf(name, "mtp.%4d.logits%n", &n, &len) == 1 && n >= 0 && len && name[len] == 0)
 		return (*layer = (1 << 16) + 1 + n), true;
-	if (sscanf(name, "layers.%d.%n", &n, &len) != 1 || !len)
+	if (sscanf(name, "layers.%4d.%n", &n, &len) != 1 || n < 0 || !len)
 		return false;
 	*layer = n;
 	for (int i = 0; known_tail[i]; i++)
@@ -59,6 +59,8 @@ static bool verify_ids(Verify *v, Err *e)
 	const StEntry *t = st_find(v->st, "input_ids");
 	if (!t || t->dtype != DT_I64 || t->rank != 2 || t->shape[0] < 1 || t->shape[1] < 1)
 		return err_set(e, E_3200, "%s: input_ids [B,T] of I64 is missing; this is not a golden file", st_path(v->st));
+	if (t->shape[0] > INT32_MAX / t->shape[1])
+		return err_set(e, E_3200, "%s: input_ids has more than 2^31 tokens", st_path(v->st));
 	v->B = (int)t->shape[0];
 	v->T = (int)t->shape[1];
 	const char *p = st_data(v->st, t, e);
@@ -83,7 +85,11 @@ static bool verify_probe(Verify *v, const StEntry *t, Err *e)
 	bool greedy = strcmp(t->name, "greedy") == 0;
 	if (!greedy && !probe_known(t->name, &p->layer))
 		return err_set(e, E_3201, "%s: \"%s\" is not a probe that this version computes", st_path(v->st), t->name);
-	if (t->rank < 2 || t->shape[0] != v->B || (t->dtype != DT_F32 && t->dtype != DT_I64) || t->shape[1] < 1)
+	bool fits = t->rank >= 2 && (!greedy || t->rank == 2) && t->shape[0] == v->B &&
+		(t->dtype == DT_F32 || t->dtype == DT_I64);
+	for (int i = 1; fits && i < t->rank; i++)
+		fits = t->shape[i] > 0;
+	if (!fits)
 		return err_set(e, E_3200, "%s: \"%s\" has a dtype or shape that a golden probe cannot have", st_path(v->st), t->name);
 	p->rows = t->shape[1];
 	p->width = 1;
@@ -149,7 +155,7 @@ static bool verify_forward(Verify *v, Kv *kv, int at, int n, int level, AttnForm
 	Tape *t = v->m->tape;
 	tape_reset(t);
 	int T = v->B * n, h = (int)lm->c.hidden_size;
-	int32_t *id = tape_alloc(t, sizeof *id * 3 * (size_t)T), *pos = id + T, *which = pos + T;
+	int32_t *id = tape_alloc(t, sizeof *id * 3 * (size_t)T), *pos = id ? id + T : NULL, *which = id ? pos + T : NULL;
 	Seq *seq = tape_alloc(t, sizeof *seq * (size_t)v->B);
 	int *slot = tape_alloc(t, sizeof *slot * (size_t)v->B);
 	Ten *hid = level < 0 ? NULL : tape_ten2(t, T, h);
@@ -267,18 +273,30 @@ static void compare_floats(const Probe *p, int64_t n, double atol, double rtol, 
 	}
 }
 
-/* The score by which an expert was chosen, of our own run; NaN when it was not captured. */
-static double choice_score(const Verify *v, const Probe *topk, int64_t row, int expert)
+/* The router of a layer that the file names, or NULL: this model has none there. */
+static const Moe *router_at(const Lm *lm, int layer)
+{
+	if (layer < 0 || layer >= lm->n_layers + lm->n_mtp)
+		return NULL;
+	const Block *b = layer < lm->n_layers ? &lm->block[layer] : &lm->mtp[layer - lm->n_layers].block;
+	return b->is_moe ? &b->moe : NULL;
+}
+
+/* The score by which an expert was chosen, of our own run; NaN when it was not captured. Layer, expert and
+ * shapes are the file's, so none is believed. */
+static double choice_score(const Verify *v, const Probe *topk, int64_t row, double expert)
 {
 	char name[300];
-	int n = topk->layer;
-	snprintf(name, sizeof name, "layers.%d.moe.scores", n);
-	const Lm *lm = v->m->lm;
-	const Block *b = n < lm->n_layers ? &lm->block[n] : &lm->mtp[n - lm->n_layers].block;
-	for (int i = 0; i < v->n; i++)
-		if (strcmp(v->probe[i].t->name, name) == 0 && expert >= 0 && expert < v->probe[i].width)
-			return (double)v->probe[i].own[row * v->probe[i].width + expert] +
-			       (b->is_moe && b->moe.bias ? (double)ten_real(b->moe.bias)[expert] : 0);
+	const Moe *moe = router_at(v->m->lm, topk->layer);
+	if (!moe || !(expert >= 0 && expert < moe->rule.E))
+		return NAN;
+	snprintf(name, sizeof name, "layers.%d.moe.scores", topk->layer);
+	for (int i = 0; i < v->n; i++) {
+		const Probe *p = &v->probe[i];
+		if (strcmp(p->t->name, name) == 0 && p->width == moe->rule.E && p->rows == topk->rows)
+			return (double)p->own[row * p->width + (int)expert] +
+			       (moe->bias ? (double)ten_real(moe->bias)[(int)expert] : 0);
+	}
 	return NAN;
 }
 
@@ -296,12 +314,12 @@ static bool compare_set(const Verify *v, const Probe *p, int64_t row)
 	const float *own = p->own + row * p->width;
 	double least = INFINITY;
 	for (int64_t i = 0; i < p->width; i++)
-		least = fmin(least, choice_score(v, p, row, (int)own[i]));
+		least = fmin(least, choice_score(v, p, row, (double)own[i]));
 	for (int64_t i = 0; i < p->width; i++) {
 		double want = golden_num(p, row * p->width + i);
 		if (row_holds(own, p->width, want))
 			continue;
-		if (!(fabs(choice_score(v, p, row, (int)want) - least) < 1e-6))
+		if (!(fabs(choice_score(v, p, row, want) - least) < 1e-6))
 			return false;
 	}
 	return true;

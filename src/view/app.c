@@ -163,7 +163,7 @@ App *app_new(const AppOptions *o, Err *e)
 	a->replay = o->replay;
 	a->sel = (Select){ .layer = -1, .follow = true, .context = 32768 };
 	a->engine_alive = !o->replay;
-	a->temperature = 0;
+	a->temperature = NAN; /* until it is set here: the engine's */
 	a->n_more = 32;
 	a->seed = -1;
 	a->scrub = INFINITY;

@@ -138,7 +138,8 @@ static void draw_tabs(App *a, Win o)
 		x = win_printf(o, x, 0, st, " %d %s ", (i + 1) % 10, title);
 	}
 	const char *sel = arena_printf(a->arena, "L%lld · token %lld · expert %lld · T %.2g ", (long long)(a->sel.layer < 0 ? 0 : a->sel.layer),
-		(long long)a->sel.token, (long long)a->sel.expert, a->temperature);
+		(long long)a->sel.token, (long long)a->sel.expert,
+		!isnan(a->temperature) ? a->temperature : isnan(a->facts.run.temperature) ? 0 : a->facts.run.temperature);
 	if (x + text_columns(sel, strlen(sel)) + 2 < o.w)
 		win_right(o, o.w, 0, sel, t->dim);
 }
@@ -384,7 +385,11 @@ void app_draw(App *a, const Store *s, Grid *g, double now)
 {
 	arena_reset(a->arena);
 	memset(a->data, 0, sizeof a->data);
+	double told = a->facts.forms_time;
 	facts_update(&a->facts, s);
+	if (a->facts.forms_time != told && a->facts.forms.have)
+		app_say(a, false, "naive and absorbed attention agree within %.1e in logits, KL %.1e nat, over %lld tokens",
+			a->facts.forms.logits, a->facts.forms.kl, (long long)a->facts.forms.tokens);
 	app_select_sync(a, s);
 	g->ascii = a->ascii;
 	grid_clear(g, (Style){ COLOR_DEFAULT, COLOR_DEFAULT, 0 });

@@ -75,7 +75,7 @@ void facts_init(Facts *f)
 {
 	memset(f, 0, sizeof *f);
 	f->fresh = true;
-	f->first_time = f->first_speed = f->card_time = f->stats_time = f->status_time = -1;
+	f->first_time = f->first_speed = f->card_time = f->status_time = f->run_time = f->forms_time = -1;
 }
 
 static void token_done(FactToken *t)
@@ -200,7 +200,7 @@ static void card_kv(FactCard *c, const json_t *o)
 	c->kv = (KvElements){ get_int(kv, "mla", 0), get_int(kv, "mha", 0), get_int(kv, "gqa8", 0), get_int(kv, "mqa", 0) };
 }
 
-static void card_lists(FactCard *c, json_t *o)
+static void card_lists(FactCard *c, const json_t *o)
 {
 	const char *k;
 	json_t *v;
@@ -218,7 +218,7 @@ static void card_lists(FactCard *c, json_t *o)
 	}
 }
 
-static void card_parse(FactCard *c, json_t *o)
+static void card_parse(FactCard *c, const json_t *o)
 {
 	const struct { const char *key; int64_t *at; } field[] = {
 		{ "layers", &c->layers }, { "hidden", &c->hidden }, { "heads", &c->heads }, { "vocab", &c->vocab }, { "experts", &c->experts },
@@ -308,6 +308,41 @@ static bool stats_update(Facts *f, const Store *s)
 	return changed;
 }
 
+static void run_parse(Facts *f, const json_t *o)
+{
+	f->run.have = true;
+	f->run.temperature = get_num(o, "temperature");
+	get_text(o, "attention", f->run.attention, sizeof f->run.attention);
+}
+
+static void forms_parse(Facts *f, const json_t *o)
+{
+	f->forms = (FactForms){ true, get_int(o, "tokens", 0), get_num(o, "logits_max_abs"), get_num(o, "kl") };
+}
+
+/* A topic of which only the newest sample counts: parsed when it is another than at *seen. */
+static void newest_update(Facts *f, const Store *s, const char *topic, double *seen, void (*parse)(Facts *, const json_t *))
+{
+	const Sample *x = store_last(s, topic);
+	if (!x || x->time == *seen)
+		return;
+	json_t *o = sample_json(x);
+	if (json_is_object(o))
+		parse(f, o);
+	json_decref(o);
+	*seen = x->time;
+}
+
+static void card_take(Facts *f, const json_t *o)
+{
+	card_parse(&f->card, o);
+}
+
+static void status_take(Facts *f, const json_t *o)
+{
+	status_parse(&f->status, o);
+}
+
 bool facts_update(Facts *f, const Store *s)
 {
 	double now = store_now(s);
@@ -316,21 +351,10 @@ bool facts_update(Facts *f, const Store *s)
 	f->fresh = false;
 	f->version = store_version(s);
 	f->seek = now;
-	const Sample *card = store_last(s, "model.card"), *status = store_last(s, "engine.status");
-	if (card && card->time != f->card_time) {
-		json_t *o = sample_json(card);
-		if (json_is_object(o))
-			card_parse(&f->card, o);
-		json_decref(o);
-		f->card_time = card->time;
-	}
-	if (status && status->time != f->status_time) {
-		json_t *o = sample_json(status);
-		if (json_is_object(o))
-			status_parse(&f->status, o);
-		json_decref(o);
-		f->status_time = status->time;
-	}
+	newest_update(f, s, "model.card", &f->card_time, card_take);
+	newest_update(f, s, "engine.status", &f->status_time, status_take);
+	newest_update(f, s, STORE_RUN, &f->run_time, run_parse);
+	newest_update(f, s, "engine.forms", &f->forms_time, forms_parse);
 	tokens_update(f, s);
 	stats_update(f, s);
 	return true;

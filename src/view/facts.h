@@ -43,12 +43,18 @@ typedef struct FactStats {
 	int64_t accept[FACTS_ACCEPT];
 } FactStats;
 
+/* gen.run: how the text is made; engine.forms: naive against absorbed attention on it. */
+typedef struct FactRun { bool have; double temperature; char attention[12]; } FactRun;
+typedef struct FactForms { bool have; int64_t tokens; double logits, kl; } FactForms;
+
 typedef struct FactStatus { bool have; char state[24], message[256], path[256], recording[256], finish[16]; double progress; /* NaN: none */ } FactStatus;
 
 typedef struct Facts {
 	FactCard card;
 	FactStats stats;
 	FactStatus status;
+	FactRun run;
+	FactForms forms;
 	FactToken *tok;            /* in order of position */
 	size_t n_tok, cap_tok;
 	double *speed;             /* decode tokens per second, one per gen.stats sample */
@@ -57,7 +63,7 @@ typedef struct Facts {
 	uint64_t version;
 	double seek;
 	size_t seen_tok, seen_speed;
-	double first_time, first_speed, card_time, stats_time, status_time;
+	double first_time, first_speed, card_time, status_time, run_time, forms_time;
 	bool fresh;
 } Facts;
 

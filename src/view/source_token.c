@@ -161,7 +161,7 @@ static bool table_model(const Look *l, Data *d)
 {
 	const FactCard *k = &l->facts->card;
 	Table *t;
-	if (!k->have || !(t = card_begin(l, d, 12))) {
+	if (!k->have || !(t = card_begin(l, d, 13))) {
 		d->empty = "no model yet - o opens one";
 		return true;
 	}
@@ -172,6 +172,9 @@ static bool table_model(const Look *l, Data *d)
 	card_row(t, "type", k->type, CELL_TEXT);
 	card_row(t, "layers", arena_printf(l->arena, "%lld (%lld dense) · hidden %lld", (long long)k->layers, (long long)k->first_dense, (long long)k->hidden), CELL_TEXT);
 	card_row(t, "attention", card_attention(l), CELL_TEXT);
+	if (l->facts->forms.have)
+		card_row(t, "two forms", arena_printf(l->arena, "naive and absorbed within %.1e in logits, KL %.1e, over %lld tokens",
+				l->facts->forms.logits, l->facts->forms.kl, (long long)l->facts->forms.tokens), CELL_GOOD);
 	card_row(t, "experts", arena_printf(l->arena, "%lld, %lld per token + %lld shared", (long long)k->experts, (long long)k->per_token, (long long)k->shared), CELL_TEXT);
 	if (k->n_group > 1)
 		card_row(t, "groups", arena_printf(l->arena, "%lld, %lld kept", (long long)k->n_group, (long long)k->topk_group), CELL_TEXT);

@@ -3,6 +3,7 @@
 #include "tests/unit.h"
 #include "engine/lathe.h"
 #include "engine/verify.h"
+#include "tensor/st.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,5 +91,52 @@ TEST(golden_refuses_other_files)
 	assert_false(verify_run(m, path, &(VerifyOptions){ 0 }, &r, &e));
 	assert_int_equal(e.code, E_3200);
 	verify_done(&r);
+	lathe_close(m);
+}
+
+typedef struct Part { const char *name; Dtype dtype; int rank; int64_t shape[3]; } Part;
+
+/* A golden file of zeros in these shapes. */
+static void golden_write(const char *path, const Part *part, int n)
+{
+	static const char zeros[4096];
+	Err e = { 0 };
+	StWriter *w = st_writer_new(path, &e);
+	assert_non_null(w);
+	assert_true(st_writer_meta(w, "format", "lathe-golden-1", &e));
+	for (int i = 0; i < n; i++)
+		assert_true(st_writer_add(w, part[i].name, part[i].dtype, part[i].rank, part[i].shape, &e));
+	assert_true(st_writer_begin(w, &e));
+	for (size_t i = 0; i < st_writer_count(w); i++) {
+		const StEntry *t = st_writer_at(w, i);
+		if (t->end > t->begin)
+			assert_true(st_writer_put(w, zeros, (size_t)(t->end - t->begin), &e));
+	}
+	assert_true(st_writer_commit(w, &e));
+}
+
+/* Layers that the model has not, and scores wider than its router, are off and not looked up beyond its end. */
+TEST(golden_names_what_the_model_has_not)
+{
+	static const Part far[] = { { "input_ids", DT_I64, 2, { 1, 2 } }, { "layers.999.moe.topk", DT_I64, 3, { 1, 2, 3 } },
+		{ "layers.999.moe.scores", DT_F32, 3, { 1, 2, 8 } }, { "layers.1.moe.topk", DT_I64, 3, { 1, 2, 3 } },
+		{ "layers.1.moe.scores", DT_F32, 3, { 1, 2, 99 } } };
+	static const Part empty[] = { { "input_ids", DT_I64, 2, { 1, 2 } }, { "greedy", DT_I64, 3, { 1, 64, 0 } } };
+	static const Part below[] = { { "input_ids", DT_I64, 2, { 1, 2 } }, { "layers.-9.moe.topk", DT_I64, 3, { 1, 2, 3 } } };
+	const struct { const Part *part; int n, code; } file[] = { { far, 5, 0 }, { empty, 2, E_3200 }, { below, 2, E_3201 } };
+	LatheError le;
+	LatheModel *m = lathe_open(unit_src("tests/data/models/v2-lite"), NULL, &le);
+	assert_non_null(m);
+	for (int i = 0; i < 3; i++) {
+		char path[4200];
+		Err e = { 0 };
+		VerifyReport r;
+		snprintf(path, sizeof path, "%s/golden-%d.safetensors", unit_tmp(), i);
+		golden_write(path, file[i].part, file[i].n);
+		assert_int_equal(verify_run(m, path, &(VerifyOptions){ 0 }, &r, &e), file[i].code == 0);
+		assert_int_equal(e.code, file[i].code);
+		assert_false(r.ok);
+		verify_done(&r);
+	}
 	lathe_close(m);
 }
