@@ -1,0 +1,166 @@
+/* gemm.c - cuts products into tasks by their shape and hands them to the pool; the arithmetic is in kern_nt.h and kern_nn.h. */
+#include "num/gemm.h"
+#include "num/kernels.h"
+
+/* A task should be worth a hand-over (about a microsecond or more of work) and leave enough of them to share. */
+enum { TASK_MACS = 1 << 17, COLS_ROUND = 24, COLS_LEAST = 48, NN_ROWS = 96, NN_COLS = 192 };
+
+typedef struct Cut {
+	int64_t rows, cols;       /* of the result, per task */
+	int64_t n_rows, n_cols;   /* tasks each way */
+} Cut;
+
+static int64_t div_up(int64_t a, int64_t b)
+{
+	return (a + b - 1) / b;
+}
+
+static Cut nt_cut(const Kernels *k, int64_t M, const Mat *W)
+{
+	int64_t blocks = div_up(M, k->nt_rows(W->cols)), rows = div_up(M, blocks ? blocks : 1);
+	int64_t cols = TASK_MACS / ((rows ? rows : 1) * (W->cols ? W->cols : 1));
+	cols = cols < COLS_LEAST ? COLS_LEAST : div_up(cols, COLS_ROUND) * COLS_ROUND;
+	return (Cut){ rows, cols, rows ? div_up(M, rows) : 0, div_up(W->rows, cols) };
+}
+
+static NtTask nt_task(NtTask t, Cut c, int64_t row, int64_t col)
+{
+	int64_t M = t.M - row * c.rows, n0 = col * c.cols;
+	t.x += row * c.rows * t.ldx;
+	t.y += row * c.rows * t.ldy;
+	t.M = M < c.rows ? M : c.rows;
+	t.n0 = n0;
+	t.n1 = n0 + c.cols < t.W->rows ? n0 + c.cols : t.W->rows;
+	return t;
+}
+
+static void nt_run(Pool *p, int worker, NtTask t)
+{
+	const Kernels *k = pool_kernels(p);
+	t.scratch = pool_kernel_scratch(p, worker, k->nt_scratch(t.M, t.W));
+	k->nt(&t);
+}
+
+typedef struct NtJob {
+	Pool *p;
+	NtTask whole;
+	Cut cut;
+	/* groups: task numbers [first[g], first[g + 1]) belong to group g, which has its own cut */
+	int n_groups;
+	const int64_t *row;
+} NtJob;
+
+static void nt_do(void *arg, int i, int worker)
+{
+	const NtJob *j = arg;
+	nt_run(j->p, worker, nt_task(j->whole, j->cut, i % j->cut.n_rows, i / j->cut.n_rows));
+}
+
+void gemm_nt(Pool *p, int64_t M, const real *x, int64_t ldx, const Mat *W, real *y, int64_t ldy, unsigned flags)
+{
+	NtJob j = { .p = p, .whole = { .M = M, .x = x, .ldx = ldx, .W = W, .y = y, .ldy = ldy, .flags = flags },
+		.cut = nt_cut(pool_kernels(p), M, W) };
+	par_for(p, (int)(j.cut.n_rows * j.cut.n_cols), nt_do, &j);
+}
+
+void gemm_nt_one(Pool *p, int worker, int64_t M, const real *x, int64_t ldx, const Mat *W, real *y, int64_t ldy, unsigned flags)
+{
+	NtTask whole = { .M = M, .x = x, .ldx = ldx, .W = W, .y = y, .ldy = ldy, .flags = flags };
+	Cut c = nt_cut(pool_kernels(p), M, W);
+	c.cols = W->rows ? W->rows : 1;
+	for (int64_t i = 0; i < c.n_rows; i++)
+		nt_run(p, worker, nt_task(whole, c, i, 0));
+}
+
+/* Task i of a grouped product: groups are walked to find it, which is cheap against the work of a task. */
+static void group_do(void *arg, int i, int worker)
+{
+	const NtJob *j = arg;
+	int64_t at = i;
+	for (int g = 0; g < j->n_groups; g++) {
+		NtTask t = j->whole;
+		t.M = j->row[g + 1] - j->row[g];
+		t.W = j->whole.W + g;
+		Cut c = nt_cut(pool_kernels(j->p), t.M, t.W);
+		if (at < c.n_rows * c.n_cols) {
+			t.x += j->row[g] * t.ldx;
+			t.y += j->row[g] * t.ldy;
+			nt_run(j->p, worker, nt_task(t, c, at % c.n_rows, at / c.n_rows));
+			return;
+		}
+		at -= c.n_rows * c.n_cols;
+	}
+}
+
+void gemm_nt_grouped(Pool *p, int n_groups, const int64_t *row, const real *x, int64_t ldx, const Mat *W, real *y,
+	int64_t ldy, unsigned flags)
+{
+	NtJob j = { .p = p, .whole = { .x = x, .ldx = ldx, .W = W, .y = y, .ldy = ldy, .flags = flags },
+		.n_groups = n_groups, .row = row };
+	int64_t tasks = 0;
+	for (int g = 0; g < n_groups; g++) {
+		Cut c = nt_cut(pool_kernels(p), row[g + 1] - row[g], W + g);
+		tasks += c.n_rows * c.n_cols;
+	}
+	par_for(p, (int)tasks, group_do, &j);
+}
+
+typedef struct NnJob {
+	Pool *p;
+	NnTask whole;
+	Cut cut;
+} NnJob;
+
+/* Few rows: wide pieces of columns, so that W streams along its rows; many rows: blocks whose part of W fits scratch. */
+static Cut nn_cut(int64_t M, int64_t N, int64_t K)
+{
+	int64_t blocks = div_up(M, NN_ROWS), rows = div_up(M, blocks ? blocks : 1);
+	int64_t cols = TASK_MACS / ((rows ? rows : 1) * (N ? N : 1));
+	cols = cols < NN_COLS ? NN_COLS : div_up(cols, NN_COLS) * NN_COLS;
+	return (Cut){ rows, cols, rows ? div_up(M, rows) : 0, div_up(K, cols) };
+}
+
+static void nn_run(Pool *p, int worker, NnTask t, Cut c, int64_t row, int64_t col)
+{
+	const Kernels *k = pool_kernels(p);
+	int64_t M = t.M - row * c.rows, K = t.W->cols;
+	t.g += row * c.rows * t.g_row;
+	t.d += row * c.rows * t.ldd;
+	t.M = M < c.rows ? M : c.rows;
+	t.k0 = col * c.cols;
+	t.k1 = t.k0 + c.cols < K ? t.k0 + c.cols : K;
+	t.scratch = pool_kernel_scratch(p, worker, k->nn_scratch);
+	k->nn(&t);
+}
+
+static void nn_do(void *arg, int i, int worker)
+{
+	const NnJob *j = arg;
+	nn_run(j->p, worker, j->whole, j->cut, i % j->cut.n_rows, i / j->cut.n_rows);
+}
+
+static void nn_all(Pool *p, NnTask whole)
+{
+	NnJob j = { p, whole, nn_cut(whole.M, whole.W->rows, whole.W->cols) };
+	par_for(p, (int)(j.cut.n_rows * j.cut.n_cols), nn_do, &j);
+}
+
+void gemm_nn(Pool *p, int64_t M, const real *g, int64_t ldg, const Mat *W, real *dx, int64_t lddx, unsigned flags)
+{
+	nn_all(p, (NnTask){ .M = M, .g = g, .g_row = ldg, .g_red = 1, .W = W, .d = dx, .ldd = lddx, .flags = flags });
+}
+
+void gemm_nn_one(Pool *p, int worker, int64_t M, const real *g, int64_t ldg, const Mat *W, real *dx, int64_t lddx, unsigned flags)
+{
+	NnTask whole = { .M = M, .g = g, .g_row = ldg, .g_red = 1, .W = W, .d = dx, .ldd = lddx, .flags = flags };
+	Cut c = nn_cut(M, W->rows, W->cols);
+	for (int64_t i = 0; i < c.n_rows * c.n_cols; i++)
+		nn_run(p, worker, whole, c, i % c.n_rows, i / c.n_rows);
+}
+
+void gemm_tn(Pool *p, int64_t M, const real *g, int64_t ldg, int64_t N, const real *x, int64_t ldx, int64_t K, real *dW,
+	int64_t lddw, unsigned flags)
+{
+	Mat X = { .data = x, .dtype = REAL_DTYPE, .rows = M, .cols = K, .stride = ldx };
+	nn_all(p, (NnTask){ .M = N, .g = g, .g_row = 1, .g_red = ldg, .W = &X, .d = dW, .ldd = lddw, .flags = flags });
+}

@@ -1,0 +1,32 @@
+liblathe_la_SOURCES += \
+	src/num/real.h src/num/dtype.c src/num/dtype.h src/num/par.c src/num/par.h src/num/gemm.c src/num/gemm.h \
+	src/num/rows.c src/num/rows.h src/num/topk.c src/num/topk.h src/num/limits.c src/num/limits.h \
+	src/num/kernels.c src/num/kernels.h
+# One source, one convenience library per instruction set. Vectors never pass through a call, hence -Wno-psabi.
+kern_sources = src/num/kern.c src/num/kernel_sets.h src/num/kern_vec.h src/num/kern_expand.h src/num/kern_nt.h \
+	src/num/kern_nn.h src/num/kern_rows.h src/num/kern_probe.h
+# Checks of each address make clang take minutes over unrolled tiles; AddressSanitizer and the arithmetic checks stay on.
+kern_cflags = $(AM_CFLAGS) -Wno-psabi -fno-sanitize=pointer-overflow,alignment,object-size,null,bounds
+kern_flags_avx2 = -mavx2 -mfma -mf16c -mbmi2
+kern_flags_avx512 = $(kern_flags_avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq
+noinst_LTLIBRARIES += libkern_generic.la
+libkern_generic_la_SOURCES = $(kern_sources)
+libkern_generic_la_CPPFLAGS = $(AM_CPPFLAGS) -DKERN_GENERIC
+libkern_generic_la_CFLAGS = $(kern_cflags)
+liblathe_la_LIBADD += libkern_generic.la
+if X86_KERNELS
+noinst_LTLIBRARIES += libkern_sse2.la libkern_avx2.la libkern_avx512.la libkern_avx512bf16.la
+libkern_sse2_la_SOURCES = $(kern_sources)
+libkern_sse2_la_CPPFLAGS = $(AM_CPPFLAGS) -DKERN_SSE2
+libkern_sse2_la_CFLAGS = $(kern_cflags) -msse2
+libkern_avx2_la_SOURCES = $(kern_sources)
+libkern_avx2_la_CPPFLAGS = $(AM_CPPFLAGS) -DKERN_AVX2
+libkern_avx2_la_CFLAGS = $(kern_cflags) $(kern_flags_avx2)
+libkern_avx512_la_SOURCES = $(kern_sources)
+libkern_avx512_la_CPPFLAGS = $(AM_CPPFLAGS) -DKERN_AVX512
+libkern_avx512_la_CFLAGS = $(kern_cflags) $(kern_flags_avx512)
+libkern_avx512bf16_la_SOURCES = $(kern_sources)
+libkern_avx512bf16_la_CPPFLAGS = $(AM_CPPFLAGS) -DKERN_AVX512BF16
+libkern_avx512bf16_la_CFLAGS = $(kern_cflags) $(kern_flags_avx512) -mavx512bf16
+liblathe_la_LIBADD += libkern_sse2.la libkern_avx2.la libkern_avx512.la libkern_avx512bf16.la
+endif
