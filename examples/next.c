@@ -1,8 +1,7 @@
-/* next.c - the smallest use of the library: open a checkpoint, give it a text, print the five most probable next tokens and the
- * experts that the last layer chose for it.
+/* next.c - the smallest use of the library: open a checkpoint, give it a text, print the five most
+ * probable next tokens and the experts that the last layer chose for it.
  *
- *   cc next.c $(pkg-config --cflags --libs --static lathe) -o lathe-next && ./lathe-next CKPT "Once upon a time"
- */
+ *   cc next.c $(pkg-config --cflags --libs --static lathe) -o lathe-next && ./lathe-next CKPT "Once upon a time" */
 #include <lathe.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@ dist_man_MANS += man/lathe.1 man/lathe-open.1 man/lathe-generate.1 man/lathe-inf
 	man/lathe-verify.1 man/lathe-diff.1 man/lathe-convert.1 man/lathe-scene.1 man/lathe-bench.1 man/lathe-engine.1 \
 	man/lathe-attach.1 man/lathe-record.1 man/lathe-replay.1 man/lathe-doctor.1 man/lathe-help.1 man/lathe-explain.1
 dist_man_MANS += man/lathe-mla.7 man/lathe-moe.7 man/lathe-mtp.7 man/lathe-determinism.7 man/lathe-security.7
-dist_man_MANS += man/lathe-stream.5 man/lathe-probes.7
+dist_man_MANS += man/lathe-stream.5 man/lathe-scene.5 man/lathe-probes.7
 
 man-pages: lathe$(EXEEXT)
 	for p in $(man_made); do f=lathe-$$p.1; test $$p = lathe && f=lathe.1; \

@@ -1,5 +1,5 @@
-/* arena.h - memory by lifetime. Blocks are 64-byte aligned and zeroed on demand by the caller; nothing is freed singly.
- * An arena grows by chunks that it keeps over resets, so a steady state allocates nothing. */
+/* arena.h - memory by lifetime. Blocks are 64-byte aligned and zeroed on demand by the caller; nothing is
+ * freed singly. An arena grows by chunks that it keeps over resets, so a steady state allocates nothing. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 #include <stdbool.h>
@@ -9,7 +9,8 @@
 typedef struct Arena Arena;
 typedef struct ArenaMark { void *chunk; size_t used; } ArenaMark;
 
-/* limit in bytes, 0 = none. Large chunks are backed by huge pages where the system allows. NULL: out of memory. */
+/* limit in bytes, 0 = none. Large chunks are backed by huge pages where the system allows. NULL: out of
+ * memory. */
 Arena *arena_new(const char *name, size_t limit);
 void arena_free(Arena *a);
 /* 64-byte aligned, NOT zeroed. NULL when over the limit or out of memory. */

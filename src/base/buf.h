@@ -1,4 +1,5 @@
-/* buf.h - a growing byte string, always NUL-terminated. Memory failure sets .failed and later appends do nothing. */
+/* buf.h - a growing byte string, always NUL-terminated. Memory failure sets .failed and later appends do
+ * nothing. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 #include <stdbool.h>

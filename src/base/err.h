@@ -1,9 +1,9 @@
 /* err.h - errors as values.
  *
- * A function that can fail returns false (or NULL) and fills an Err on the caller's stack. The code's thousands
- * are the process exit code (E3012 -> 3); the catalogue in err_codes.h gives each code its cause and its cure for
- * `lathe explain`. The text is one line: what, where (file, tensor, shape), and what to do.
- */
+ * A function that can fail returns false (or NULL) and fills an Err on the caller's stack. The code's
+ * thousands are the process exit code (E3012 -> 3); the catalogue in err_codes.h gives each code its cause
+ * and its cure for `lathe explain`. The text is one line: what, where (file, tensor, shape), and what to
+ * do. */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 #include <stdarg.h>
@@ -25,7 +25,8 @@ typedef struct Err {
 	char text[ERR_TEXT];
 } Err;
 
-/* Codes come from the catalogue: X(number, "title", "cause", "what to do") in err_codes.h gives enum E_number. */
+/* Codes come from the catalogue: X(number, "title", "cause", "what to do") in err_codes.h gives enum
+ * E_number. */
 enum ErrCode {
 #define X(n, title, cause, cure) E_##n = n,
 #include "base/err_codes.h"
@@ -38,7 +39,8 @@ typedef struct ErrInfo {
 	const char *title, *cause, *cure;
 } ErrInfo;
 
-/* Sets code and text unless an error is already there (the first one wins); always returns false. e may be NULL. */
+/* Sets code and text unless an error is already there (the first one wins); always returns false. e may be
+ * NULL. */
 bool err_set(Err *e, int code, const char *fmt, ...) PRINTF(3, 4);
 bool err_vset(Err *e, int code, const char *fmt, va_list ap) PRINTF(3, 0);
 /* Puts "prefix: " in front of the text, as an error travels upward. Always returns false. */

@@ -86,7 +86,8 @@ static void places_read(const Places *from, Places *to, const char *p, size_t n,
 	}
 }
 
-/* Patterns without '**' and braces, which nearly all are: only the last star need be widened, and it stops at a dot. */
+/* Patterns without '**' and braces, which nearly all are: only the last star need be widened, and it stops
+ * at a dot. */
 static bool simple_match(const char *p, const char *s)
 {
 	const char *star = NULL, *mark = NULL;

@@ -1,4 +1,5 @@
-/* glob.h - probe-name patterns: '*' is one or more characters within a dotted part, '**' any rest, '{a,b}' choices. "layers.*.moe.load" */
+/* glob.h - probe-name patterns: '*' is one or more characters within a dotted part, '**' any rest, '{a,b}'
+ * choices. "layers.*.moe.load" */
 #ifndef BASE_GLOB_H
 #define BASE_GLOB_H
 #include <stdbool.h>

@@ -7,7 +7,8 @@
 typedef struct Map Map;
 Map *map_new(size_t hint);
 void map_free(Map *m);
-/* false: out of memory. A key present already keeps its old value and *had is set. Keys are (bytes, length), not copied. */
+/* false: out of memory. A key present already keeps its old value and *had is set. Keys are (bytes,
+ * length), not copied. */
 bool map_put(Map *m, const char *key, size_t n, int64_t value, bool *had);
 /* The value, or -1 when absent (store non-negative values). */
 int64_t map_get(const Map *m, const char *key, size_t n);

@@ -69,7 +69,8 @@ static json_t *text_parse(const char *s, size_t n, size_t flags, const char *whe
 	if (!shape_check(s, n, where, code, e))
 		return NULL;
 	json_t *j = json_loadb(n ? s : "", n, JSON_REJECT_DUPLICATES | flags, &why);
-	if (!j && json_error_code(&why) == json_error_out_of_memory)
+	/* jansson gives no reason at all when its first allocation fails */
+	if (!j && (json_error_code(&why) == json_error_out_of_memory || !why.text[0]))
 		err_set(e, E_5001, "%s: out of memory while reading JSON", where);
 	else if (!j)
 		err_set(e, code, "%s: line %d, column %d: not valid JSON: %s", where,

@@ -1,5 +1,5 @@
-/* rng.h - Philox4x32-10, counter based: the same (key, stream, counter) gives the same number on any machine and
- * in any thread. Salmon et al. 2011; known-answer vectors in the tests. */
+/* rng.h - Philox4x32-10, counter based: the same (key, stream, counter) gives the same number on any
+ * machine and in any thread. Salmon et al. 2011; known-answer vectors in the tests. */
 #ifndef BASE_RNG_H
 #define BASE_RNG_H
 #include <stdint.h>

@@ -1,4 +1,5 @@
-/* bench_start.c - times whole processes: exec to first token, exec to first picture. The floor is `lathe --version` in the same call. */
+/* bench_start.c - times whole processes: exec to first token, exec to first picture. The floor is `lathe
+ * --version` in the same call. */
 #include "cli/bench_start.h"
 #include "base/clock.h"
 #include "base/rng.h"
@@ -52,7 +53,8 @@ static bool copy_config(const char *from, const char *dir, Err *e)
 	char path[4200];
 	struct stat st;
 	Buf b = BUF_INIT;
-	snprintf(path, sizeof path, "%s%s", from, stat(from, &st) == 0 && S_ISDIR(st.st_mode) ? "/config.json" : "");
+	snprintf(path, sizeof path, "%s%s", from,
+		stat(from, &st) == 0 && S_ISDIR(st.st_mode) ? "/config.json" : "");
 	bool ok = buf_read_file(&b, path, 1 << 20, e);
 	snprintf(path, sizeof path, "%s/config.json", dir);
 	FILE *f = ok ? fopen(path, "w") : NULL;
@@ -71,7 +73,8 @@ static bool make_checkpoint(const char *geometry, Dtype dtype, const char *dir, 
 		return false;
 	snprintf(path, sizeof path, "%s/model.safetensors", dir);
 	Maker m = { .w = st_writer_new(path, e), .dtype = dtype, .e = e };
-	if (!m.w || !st_writer_meta(m.w, "format", "pt", e) || !config_tensors(&c, maker_add, &m) || !st_writer_begin(m.w, e) || !maker_put(&m)) {
+	if (!m.w || !st_writer_meta(m.w, "format", "pt", e) || !config_tensors(&c, maker_add, &m) ||
+		!st_writer_begin(m.w, e) || !maker_put(&m)) {
 		st_writer_abort(m.w);
 		return false;
 	}
@@ -136,12 +139,15 @@ static bool start_runs(const Args *a, const char *ckpt, int repeats, BenchResult
 	char threads[16], path[4200];
 	snprintf(threads, sizeof threads, "%d", cli_threads(a));
 	snprintf(path, sizeof path, "%s", ckpt);
-	char *argv[] = { "lathe", "generate", path, "--ids", "2", "-n", "1", "--temperature", "0", "--quiet", "--threads", threads, NULL };
+	char *argv[] = { "lathe", "generate", path, "--ids", "2", "-n", "1", "--temperature", "0", "--quiet",
+		"--threads", threads, NULL };
 	for (int i = -1; i < repeats; i++) {
 		int status;
 		double ms = spawn_wait(argv, &status);
 		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-			return err_set(e, E_2003, "%s: generate did not work there; try `lathe generate %s --ids 2 -n 1`", ckpt, ckpt);
+			return err_set(e, E_2003,
+				"%s: generate did not work there; try `lathe generate %s --ids 2 -n 1`", ckpt,
+				ckpt);
 		if (i >= 0)
 			r->repeats[r->n++] = ms;
 	}

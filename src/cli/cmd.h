@@ -1,4 +1,5 @@
-/* cmd.h - one subcommand per file, each a row of a table from which --help, the man page's OPTIONS, completions and the usage errors come. */
+/* cmd.h - one subcommand per file, each a row of a table from which --help, the man page's OPTIONS,
+ * completions and the usage errors come. */
 #ifndef CLI_CMD_H
 #define CLI_CMD_H
 #include "base/err.h"
@@ -14,7 +15,8 @@ typedef struct Opt {
 	const char *help;     /* one line */
 } Opt;
 
-/* Parsed command line. Options that every command has (--threads --seed --quiet --color --json --memory-limit --help) are merged in. */
+/* Parsed command line. Options that every command has (--threads --seed --quiet --color --json
+ * --memory-limit --help) are merged in. */
 typedef struct Args Args;
 bool args_has(const Args *a, const char *name);
 const char *args_str(const Args *a, const char *name, const char *fallback);
@@ -33,24 +35,26 @@ typedef struct Cmd {
 	/* Returns the exit status; on error fills e and returns err_exit(e). */
 	int (*run)(const Args *a, Err *e);
 } Cmd;
-/* A command's row is `const Cmd cmd_NAME` in cmd_NAME.c, listed in list.c. text: paragraphs divided by an empty line; a line that begins
- * with two blanks is kept as it stands. */
-extern const Cmd cmd_open, cmd_info, cmd_kv, cmd_verify, cmd_generate, cmd_tokenize, cmd_diff, cmd_convert, cmd_scene, cmd_bench,
-	cmd_engine, cmd_attach, cmd_record, cmd_replay, cmd_doctor, cmd_help, cmd_explain;
+/* A command's row is `const Cmd cmd_NAME` in cmd_NAME.c, listed in list.c. text: paragraphs divided by an
+ * empty line; a line that begins with two blanks is kept as it stands. */
+extern const Cmd cmd_open, cmd_info, cmd_kv, cmd_verify, cmd_generate, cmd_tokenize, cmd_diff, cmd_convert,
+	cmd_scene, cmd_bench, cmd_engine, cmd_attach, cmd_record, cmd_replay, cmd_doctor, cmd_help,
+	cmd_explain;
 extern const Cmd *const cmd_table[];           /* src/cli/list.c, NULL-terminated */
 const Cmd *cmd_find(const char *name);
 
 /* Helpers for commands. */
-/* "@name" -> the folder in the box, anything else unchanged; freed by the caller. NULL + E_4001 when not there. */
+/* "@name" -> the folder in the box, anything else unchanged; freed by the caller. NULL + E_4001 when not
+ * there. */
 char *cli_ckpt_path(const char *arg, Err *e);
-/* Folder of installed data ("scenes", "lua", "data"): the build tree when run from there, else the installed one. In out. */
+/* Folder of installed data ("scenes", "lua", "data"): the build tree when run from there, else the
+ * installed one. In out. */
 bool cli_data_dir(const char *what, char *out, size_t n);
 int cli_threads(const Args *a);
 /* Parses "1,2,3" (with blanks and newlines allowed). */
 bool cli_ids(const char *s, int32_t **ids, size_t *n, Err *e);
 /* Writes all of b to stdout; false: E_4002 (a closed pipe ends the program quietly by SIGPIPE). */
 bool cli_out(const Buf *b, Err *e);
-bool cli_color(const Args *a, int fd);
 /* Bytes of --memory-limit, 0: none. */
 size_t cli_memory_limit(const Args *a);
 #endif

@@ -8,15 +8,19 @@
 #include <string.h>
 
 static const Opt opts[] = {
-	{ "geometry", 0, OPT_STR, "CONFIG", "a config.json (or its folder) to make a model of random weights from" },
-	{ "dtype", 0, OPT_STR, "f32|bf16", "of the weights (default f32)" },
+	{ "geometry", 0, OPT_STR, "CONFIG",
+	  "a config.json (or its folder) to make a model of random weights from" },
+	{ "dtype", 0, OPT_STR, "f32|f16|bf16", "of the weights (default f32)" },
 	{ "rows", 0, OPT_INT, "M", "gemm: rows of x (default 8)" },
 	{ "outputs", 0, OPT_INT, "N", "gemm: rows of W (default 1024)" },
 	{ "inputs", 0, OPT_INT, "K", "gemm: columns of W (default 1024)" },
 	{ "depth", 0, OPT_INT, "N", "decode: positions already in the cache (default 0)" },
-	{ "tokens", 0, OPT_INT, "N", "decode: tokens a repeat (default 64); prefill: length of the prompt (default 512)" },
+	{ "tokens", 0, OPT_INT, "N",
+	  "decode: tokens a repeat (default 64); prefill: length of the prompt (default 512)" },
 	{ "batch", 0, OPT_INT, "B", "sequences side by side (default 1)" },
-	{ "activations", 0, OPT_STR, "f32|bf16", "bf16: inputs of products are rounded, and bf16 instructions used (gemm and prefill with bf16 weights)" },
+	{ "activations", 0, OPT_STR, "f32|bf16",
+	  "bf16: inputs of products are rounded, and bf16 instructions used (gemm and prefill with bf16 "
+	  "weights)" },
 	{ "repeats", 0, OPT_INT, "N", "how many times to measure; the median counts" },
 	{ 0 },
 };
@@ -25,13 +29,15 @@ static bool bench_dtype(const Args *a, Dtype *d, Err *e)
 {
 	const char *s = args_str(a, "dtype", "f32");
 	*d = strcmp(s, "bf16") == 0 ? DT_BF16 : strcmp(s, "f16") == 0 ? DT_F16 : REAL_DTYPE;
-	return *d != REAL_DTYPE || strcmp(s, "f32") == 0 || err_set(e, E_2003, "--dtype %s: known are f32, f16 and bf16", s);
+	return *d != REAL_DTYPE || strcmp(s, "f32") == 0 ||
+		err_set(e, E_2003, "--dtype %s: known are f32, f16 and bf16", s);
 }
 
 static bool bench_range(const Args *a, const char *name, int64_t fallback, int64_t most, int64_t *out, Err *e)
 {
 	*out = args_int(a, name, fallback);
-	return (*out >= 0 && *out <= most) || err_set(e, E_2003, "--%s %lld: 0 to %lld", name, (long long)*out, (long long)most);
+	return (*out >= 0 && *out <= most) ||
+		err_set(e, E_2003, "--%s %lld: 0 to %lld", name, (long long)*out, (long long)most);
 }
 
 static bool bench_job(const Args *a, const char *what, BenchJob *j, Err *e)
@@ -39,16 +45,21 @@ static bool bench_job(const Args *a, const char *what, BenchJob *j, Err *e)
 	bool prefill = strcmp(what, "prefill") == 0;
 	int64_t repeats;
 	if (!bench_dtype(a, &j->dtype, e) || !bench_range(a, "rows", 8, 65536, &j->rows, e) ||
-	    !bench_range(a, "outputs", 1024, 65536, &j->n, e) || !bench_range(a, "inputs", 1024, 65536, &j->k, e) ||
-	    !bench_range(a, "depth", 0, 1 << 20, &j->depth, e) || !bench_range(a, "tokens", prefill ? 512 : 64, 1 << 20, &j->tokens, e) ||
-	    !bench_range(a, "batch", 1, 64, &j->batch, e) || !bench_range(a, "repeats", 0, BENCH_REPEATS_MAX, &repeats, e))
+		!bench_range(a, "outputs", 1024, 65536, &j->n, e) ||
+		!bench_range(a, "inputs", 1024, 65536, &j->k, e) ||
+		!bench_range(a, "depth", 0, 1 << 20, &j->depth, e) ||
+		!bench_range(a, "tokens", prefill ? 512 : 64, 1 << 20, &j->tokens, e) ||
+		!bench_range(a, "batch", 1, 64, &j->batch, e) ||
+		!bench_range(a, "repeats", 0, BENCH_REPEATS_MAX, &repeats, e))
 		return false;
 	if (j->rows < 1 || j->n < 1 || j->k < 1 || j->tokens < 1 || j->batch < 1)
 		return err_set(e, E_2003, "sizes must be at least 1");
 	j->repeats = (int)repeats;
-	const char *x = args_str(a, "activations", j->dtype == DT_BF16 && strcmp(what, "decode") != 0 ? "bf16" : "f32");
+	const char *x = args_str(a, "activations",
+		j->dtype == DT_BF16 && strcmp(what, "decode") != 0 ? "bf16" : "f32");
 	j->round_bf16 = strcmp(x, "bf16") == 0;
-	return j->round_bf16 || strcmp(x, "f32") == 0 || err_set(e, E_2003, "--activations %s: known are f32 and bf16", x);
+	return j->round_bf16 || strcmp(x, "f32") == 0 ||
+		err_set(e, E_2003, "--activations %s: known are f32 and bf16", x);
 }
 
 static bool bench_model(const Args *a, BenchJob *j, Err *e)
@@ -122,7 +133,9 @@ static int run(const Args *a, Err *e)
 	Buf b = BUF_INIT;
 	bool ok = listed(whats, what);
 	if (!ok && listed(later, what))
-		err_set(e, E_2004, "bench %s is not in this version; there are gemm, decode, prefill, start and frame", what);
+		err_set(e, E_2004,
+			"bench %s is not in this version; there are gemm, decode, prefill, start and frame",
+			what);
 	else if (!ok)
 		err_set(e, E_2003, "bench %s: there are gemm, decode, prefill, start and frame", what);
 	ok = ok && bench_job(a, what, &j, e);
@@ -132,7 +145,8 @@ static int run(const Args *a, Err *e)
 	if (ok && args_has(a, "json"))
 		bench_json(what, &j, &r, &b);
 	else if (ok)
-		buf_printf(&b, "%s: %.4g %s, %.1f %% of %.4g (%s)\n", what, r.value, r.unit, 100 * r.share, r.limit, r.limit_is);
+		buf_printf(&b, "%s: %.4g %s, %.1f %% of %.4g (%s)\n", what, r.value, r.unit, 100 * r.share,
+			r.limit, r.limit_is);
 	ok = ok && cli_out(&b, e);
 	buf_done(&b);
 	lm_free(j.m);
@@ -140,16 +154,20 @@ static int run(const Args *a, Err *e)
 	return ok ? 0 : err_exit(e);
 }
 
-static const char *const examples[] = { "lathe bench gemm --rows 8 --repeats 3 --json", "lathe bench decode @tiny --tokens 16 --repeats 3", NULL };
+static const char *const examples[] = { "lathe bench gemm --rows 8 --repeats 3 --json",
+	"lathe bench decode @tiny --tokens 16 --repeats 3", NULL };
 
 const Cmd cmd_bench = {
 	.name = "bench",
-	.usage = "gemm|decode|prefill|start|frame [CKPT | --geometry CONFIG] [--dtype D] [--depth N] [--tokens N] [--batch B]",
+	.usage = "gemm|decode|prefill|start|frame [CKPT | --geometry CONFIG] [--dtype D] [--depth N] "
+		 "[--tokens N] [--batch B]",
 	.summary = "one measurement beside the machine's own limit",
-	.text = "Measures one thing several times, takes the median, measures what the machine could do at best in the same call, and prints both and "
-		"their ratio. decode: one-token forwards against reading the weights and the cache once a token. prefill and gemm: against "
-		"multiply-adds from registers. start: a whole process from exec to its first token, against one that only prints its version. "
-		"frame: the workbench on a terminal of 200x60 until its first picture stands, against the same.\n\n"
+	.text = "Measures one thing several times, takes the median, measures what the machine could do at "
+		"best in the same call, and prints both and their ratio. decode: one-token forwards against "
+		"reading the weights and the cache once a token. prefill and gemm: against multiply-adds "
+		"from registers. start: a whole process from exec to its first token, against one that only "
+		"prints its version. frame: the workbench on a terminal of 200x60 until its first picture "
+		"stands, against the same.\n\n"
 		"Ratios taken side by side are worth more than single figures: machines are noisy.",
 	.opts = opts,
 	.examples = examples,

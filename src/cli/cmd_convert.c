@@ -1,5 +1,6 @@
-/* cmd_convert.c - a checkpoint written anew as a Hugging Face folder: other types, FP8 blocks, fewer layers, other shards. The folder
- * grows under a temporary name beside its place and takes its name only when it is whole. */
+/* cmd_convert.c - a checkpoint written anew as a Hugging Face folder: other types, FP8 blocks, fewer
+ * layers, other shards. The folder grows under a temporary name beside its place and takes its name only
+ * when it is whole. */
 #include "cli/cmd.h"
 #include "cli/convert.h"
 #include "cli/units.h"
@@ -47,7 +48,8 @@ static char *path_join(const char *dir, const char *name)
 
 static bool to_parse(const char *s, ConvertTo *to, Err *e)
 {
-	static const char *const names[] = { [TO_F32] = "f32", [TO_F16] = "f16", [TO_BF16] = "bf16", [TO_FP8] = "fp8" };
+	static const char *const names[] = { [TO_F32] = "f32", [TO_F16] = "f16", [TO_BF16] = "bf16",
+		[TO_FP8] = "fp8" };
 	*to = TO_KEEP;
 	for (int i = TO_F32; s && i <= TO_FP8; i++)
 		if (strcmp(s, names[i]) == 0)
@@ -135,14 +137,17 @@ static bool file_write(Job *j, const char *name, const Buf *b, Err *e)
 /* What stands beside the weights and goes with them; stored probes do not: they are of the old values. */
 static bool beside_copy(Job *j, Err *e)
 {
-	static const char *const names[] = { "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-		"vocab.json", "merges.txt", "tokenizer.model", "tiktoken.model", "chat_template.jinja", "chat_template.json",
-		"generation_config.json", "LICENSE", "LICENSE-CODE", "LICENSE-MODEL", NULL };
+	static const char *const names[] = { "tokenizer.json", "tokenizer_config.json",
+		"special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model",
+		"tiktoken.model", "chat_template.jinja", "chat_template.json", "generation_config.json",
+		"LICENSE", "LICENSE-CODE", "LICENSE-MODEL", NULL };
 	for (int i = 0; names[i]; i++) {
 		Buf b = BUF_INIT;
 		char *path = path_join(ckpt_dir(j->k), names[i]);
 		bool there = path && access(path, F_OK) == 0;
-		bool ok = path ? !there || (buf_read_file(&b, path, 256 << 20, e) && file_write(j, names[i], &b, e)) : memory_fail(e);
+		bool ok = path
+			? !there || (buf_read_file(&b, path, 256 << 20, e) && file_write(j, names[i], &b, e))
+			: memory_fail(e);
 		buf_done(&b);
 		free(path);
 		if (!ok)
@@ -177,7 +182,8 @@ static bool weights_write(Job *j, Err *e)
 		buf_clear(&name);
 		plan_shard_name(&j->plan, i, &name);
 		char *path = name.failed ? NULL : path_join(j->temp, name.s);
-		ok = path ? convert_shard(&j->plan, i, j->k, path, tell, j, e) && file_note(j, name.s, e) : memory_fail(e);
+		ok = path ? convert_shard(&j->plan, i, j->k, path, tell, j, e) && file_note(j, name.s, e)
+			  : memory_fail(e);
 		free(path);
 	}
 	if (j->progress)
@@ -192,7 +198,8 @@ static bool texts_write(Job *j, Err *e)
 	bool ok = convert_config(ckpt_dir(j->k), j->to, j->layers, &b, e) && file_write(j, "config.json", &b, e);
 	buf_clear(&b);
 	if (ok && j->plan.shards > 1)
-		ok = (convert_index(&j->plan, &b) || memory_fail(e)) && file_write(j, "model.safetensors.index.json", &b, e);
+		ok = (convert_index(&j->plan, &b) || memory_fail(e)) &&
+			file_write(j, "model.safetensors.index.json", &b, e);
 	buf_done(&b);
 	return ok && beside_copy(j, e);
 }
@@ -290,8 +297,9 @@ static bool job_run(Job *j, const Args *a, const char *src, Err *e)
 		return err_set(e, E_2003, "--shard-size and --layers must be at least 1");
 	j->k = ckpt_open(src, e);
 	return j->k && config_read(ckpt_dir(j->k), &j->c, e) &&
-	       plan_make(&j->plan, j->k, &j->c, j->to, j->layers, (uint64_t)shard, e) && place_take(j, args_at(a, 1), e) &&
-	       weights_write(j, e) && texts_write(j, e) && place_name(j, e);
+		plan_make(&j->plan, j->k, &j->c, j->to, j->layers, (uint64_t)shard, e) &&
+		place_take(j, args_at(a, 1), e) && weights_write(j, e) && texts_write(j, e) &&
+		place_name(j, e);
 }
 
 static int convert_run(const Args *a, Err *e)
@@ -313,20 +321,21 @@ static int convert_run(const Args *a, Err *e)
 	return ok ? 0 : err_exit(e);
 }
 
-static const char *const examples[] = {
-	"lathe convert @tiny tiny-f32 --dtype f32", "lathe convert @tiny tiny-fp8 --dtype fp8", "lathe convert @tiny tiny-1 --layers 1 --json", NULL
-};
+static const char *const examples[] = { "lathe convert @tiny tiny-f32 --dtype f32",
+	"lathe convert @tiny tiny-fp8 --dtype fp8", "lathe convert @tiny tiny-1 --layers 1 --json", NULL };
 
 const Cmd cmd_convert = {
 	.name = "convert", .usage = "SRC DST [--dtype D] [--shard-size S] [--layers N]",
 	.summary = "write a checkpoint as a Hugging Face folder in another type, size or depth",
-	.text = "Writes DST, a new folder that Hugging Face transformers loads: the weights, config.json with the changes the conversion "
-		"brings, and the tokenizer files that stand beside SRC. Other keys of the config stay, but for auto_map, which names Python files. "
-		"Stored probes (golden.safetensors) are not copied. Tensors are streamed, so that the size of the model does not matter; DST "
-		"takes its name only when it is whole.\n\n"
-		"With f32, f16 or bf16 every weight is converted, FP8 blocks are expanded, and the router's correction bias stays F32. With fp8 "
-		"the matrices that DeepSeek's own FP8 files quantise (attention, MLP and expert projections, the indexer's wq_b and wk) become "
-		"E4M3 with one F32 scale for each 128 x 128 block, amax / 448; all other tensors stay as they are. transformers without a GPU "
-		"reads FP8 matrices only where whole blocks divide them.",
+	.text = "Writes DST, a new folder that Hugging Face transformers loads: the weights, config.json "
+		"with the changes the conversion brings, and the tokenizer files that stand beside SRC. "
+		"Other keys of the config stay, but for auto_map, which names Python files. Stored probes "
+		"(golden.safetensors) are not copied. Tensors are streamed, so that the size of the model "
+		"does not matter; DST takes its name only when it is whole.\n\n"
+		"With f32, f16 or bf16 every weight is converted, FP8 blocks are expanded, and the router's "
+		"correction bias stays F32. With fp8 the matrices that DeepSeek's own FP8 files quantise "
+		"(attention, MLP and expert projections, the indexer's wq_b and wk) become E4M3 with one F32 "
+		"scale for each 128 x 128 block, amax / 448; all other tensors stay as they are. "
+		"transformers without a GPU reads FP8 matrices only where whole blocks divide them.",
 	.opts = opts, .examples = examples, .min_args = 2, .max_args = 2, .run = convert_run,
 };

@@ -56,8 +56,8 @@ static void diff_text(const CompareReport *r, Buf *b)
 			buf_printf(b, "%-28s shapes differ\n", l->name);
 	}
 	buf_printf(b, "first difference: %s\n", r->first ? r->first : "none, every value is the same");
-	buf_printf(b, "KL(A||B) %.4g nat a token, same best token %.1f %%, routes flipped %lld of %lld\n", r->kl, 100 * r->top1_agree,
-		   (long long)r->routes_flipped, (long long)r->routes);
+	buf_printf(b, "KL(A||B) %.4g nat a token, same best token %.1f %%, routes flipped %lld of %lld\n",
+		r->kl, 100 * r->top1_agree, (long long)r->routes_flipped, (long long)r->routes);
 }
 
 static bool diff_form(const Args *a, const char *option, LatheAttention *out, Err *e)
@@ -75,10 +75,12 @@ static int diff_models(const Args *a, LatheModel *ma, LatheModel *mb, Err *e)
 	size_t n = 0;
 	CompareReport r = { 0 };
 	Buf b = BUF_INIT;
-	bool ok = diff_form(a, "attention-a", &fa, e) && diff_form(a, "attention-b", &fb, e) && model_prompt(a, ma, &ids, &n, e);
+	bool ok = diff_form(a, "attention-a", &fa, e) && diff_form(a, "attention-b", &fb, e) &&
+		model_prompt(a, ma, &ids, &n, e);
 	if (ok && lathe_vocab(ma) != lathe_vocab(mb))
-		ok = err_set(e, E_2003, "A has a vocabulary of %lld, B of %lld: the same ids mean other things", (long long)lathe_vocab(ma),
-			     (long long)lathe_vocab(mb));
+		ok = err_set(e, E_2003,
+			"A has a vocabulary of %lld, B of %lld: the same ids mean other things",
+			(long long)lathe_vocab(ma), (long long)lathe_vocab(mb));
 	ok = ok && compare_run(ma, mb, ids, n, fa, fb, &r, e);
 	if (ok && args_has(a, "json"))
 		diff_json(&r, &b);
@@ -110,14 +112,16 @@ static const char *const examples[] = {
 
 const Cmd cmd_diff = {
 	.name = "diff",
-	.usage = "A [B] (-p TEXT | --ids ... ) [--precision-a R] [--precision-b R] [--attention-a F] [--attention-b F]",
+	.usage = "A [B] (-p TEXT | --ids ... ) [--precision-a R] [--precision-b R] [--attention-a F] "
+		 "[--attention-b F]",
 	.summary = "compare two checkpoints, or one in two precisions, layer by layer",
-	.text = "Runs the same tokens through A and B (B is A when left out) and compares what every layer makes: the largest absolute difference "
-		"and the relative L2 distance |A - B| / |A| of attention output, feed-forward output and residual stream, then the KL "
-		"divergence of the next-token distributions, how often the best token is the same, and how many (token, layer) choices of "
-		"experts differ.\n\n"
-		"The exit status of the text form is 0 when every value is the same and 1 when a difference is found; with --json it is 0 in both "
-		"cases.",
+	.text = "Runs the same tokens through A and B (B is A when left out) and compares what every layer "
+		"makes: the largest absolute difference and the relative L2 distance |A - B| / |A| of "
+		"attention output, feed-forward output and residual stream, then the KL divergence of the "
+		"next-token distributions, how often the best token is the same, and how many (token, layer) "
+		"choices of experts differ.\n\n"
+		"The exit status of the text form is 0 when every value is the same and 1 when a difference "
+		"is found; with --json it is 0 in both cases.",
 	.opts = opts,
 	.examples = examples,
 	.min_args = 1,

@@ -46,14 +46,15 @@ static bool engine_signals(Err *e)
 	return true;
 }
 
-/* The state of a running engine: the last that it tells a new viewer before it falls silent. NULL when it does not within a
- * moment. */
+/* The state of a running engine: the last that it tells a new viewer before it falls silent. NULL when it
+ * does not within a moment. */
 static json_t *ask_status(const char *socket)
 {
 	Client *c = client_connect(socket, NULL);
 	Store *s = c ? store_new(16 << 20) : NULL;
 	double until = clock_now() + 0.5, heard = clock_now();
-	while (s && client_alive(c) && clock_now() < until && (!store_last(s, "engine.status") || clock_now() - heard < 0.03)) {
+	while (s && client_alive(c) && clock_now() < until &&
+		(!store_last(s, "engine.status") || clock_now() - heard < 0.03)) {
 		struct pollfd p = { .fd = client_fd(c), .events = POLLIN };
 		if (!client_more(c))
 			poll(&p, 1, 10);
@@ -148,7 +149,7 @@ static bool engine_options(const Args *a, ServeOptions *o, Err *e)
 		.threads = cli_threads(a),
 		.layers = args_int(a, "layers", 0),
 		.seed = (uint64_t)args_int(a, "seed", 0),
-		.memory_limit = (size_t)args_int(a, "memory-limit", 0),
+		.memory_limit = cli_memory_limit(a),
 		.keep = (size_t)args_int(a, "keep", 0),
 		.precision = args_str(a, "precision", NULL) };
 	if (o->name && o->socket)

@@ -16,11 +16,13 @@ static const Opt opts[] = {
 	{ "min-p", 0, OPT_NUM, "P", "drop tokens below this share of the most probable one" },
 	{ "mtp", 0, OPT_STR, "auto|on|off", "draft with the MTP modules; never changes the text (default auto)" },
 	OPT_ATTENTION,
-	{ "logprobs", 0, OPT_INT, "K", "report each token's log-probability and the K best alternatives (0 to 32)" },
+	{ "logprobs", 0, OPT_INT, "K",
+	  "report each token's log-probability and the K best alternatives (0 to 32)" },
 	{ "chunk", 0, OPT_INT, "N", "prompt tokens a forward (default 512)" },
 	{ "cache-dtype", 0, OPT_STR, "f32|bf16", "how the KV cache is kept (default f32)" },
 	{ "precision", 0, OPT_STR, "RECIPE", "native, or bf16: inputs of matrix products rounded to bf16" },
-	{ "batch", 0, OPT_STR, "FILE", "many prompts side by side: a JSON object a line, {\"text\"} or {\"ids\"}, with \"n\" optionally" },
+	{ "batch", 0, OPT_STR, "FILE",
+	  "many prompts side by side: a JSON object a line, {\"text\"} or {\"ids\"}, with \"n\" optionally" },
 	{ "ignore-eos", 0, OPT_FLAG, NULL, "go on after the end-of-sentence token" },
 	OPT_LAYERS,
 	{ 0 },
@@ -41,29 +43,36 @@ typedef struct Gen {
 static bool gen_options(const Args *a, LatheSessionOptions *o, Err *e)
 {
 	const char *mtp = args_str(a, "mtp", "auto");
-	int form;
-	*o = (LatheSessionOptions){ .temperature = args_num(a, "temperature", 0.8), .top_p = args_num(a, "top-p", 0),
-				    .min_p = args_num(a, "min-p", 0), .top_k = (int)args_int(a, "top-k", 0),
-				    .seed = (uint64_t)args_int(a, "seed", 0), .alternatives = (int)args_int(a, "logprobs", 0),
-				    .chunk = (int)args_int(a, "chunk", 0), .cache_dtype = args_str(a, "cache-dtype", NULL),
-				    .ignore_eos = args_has(a, "ignore-eos") };
+	*o = (LatheSessionOptions){
+		.temperature = args_num(a, "temperature", 0.8),
+		.top_p = args_num(a, "top-p", 0),
+		.min_p = args_num(a, "min-p", 0),
+		.top_k = (int)args_int(a, "top-k", 0),
+		.seed = (uint64_t)args_int(a, "seed", 0),
+		.alternatives = (int)args_int(a, "logprobs", 0),
+		.chunk = (int)args_int(a, "chunk", 0),
+		.cache_dtype = args_str(a, "cache-dtype", NULL),
+		.ignore_eos = args_has(a, "ignore-eos"),
+	};
+	static const char *const count[] = { "top-k", "logprobs", "chunk" };
+	for (int i = 0; i < 3; i++)
+		if (args_int(a, count[i], 0) < 0 || args_int(a, count[i], 0) > 1 << 30)
+			return err_set(e, E_2003, "--%s %lld: 0 to %d", count[i], (long long)args_int(a, count[i], 0), 1 << 30);
 	if (strcmp(mtp, "on") == 0)
 		o->mtp = LATHE_MTP_ON;
 	else if (strcmp(mtp, "off") == 0)
 		o->mtp = LATHE_MTP_OFF;
 	else if (strcmp(mtp, "auto") != 0)
 		return err_set(e, E_2003, "--mtp %s: known are auto, on and off", mtp);
-	if (!model_attention(a, &form, e))
-		return false;
-	o->attention = (LatheAttention)form;
-	return true;
+	return model_attention(a, &o->attention, e);
 }
 
-/* Text streams as soon as its characters are complete; controls stay as they are only when stdout is not a terminal. */
-static void gen_stream(Gen *g, int32_t id, bool last)
+/* Text streams as soon as its characters are complete; controls stay as they are only when stdout is not a
+ * terminal. */
+static bool gen_stream(Gen *g, int32_t id, bool last, Err *e)
 {
-	if (args_has(g->a, "json") || args_has(g->a, "quiet"))
-		return;
+	if (args_has(g->a, "json"))
+		return true;
 	size_t len = 0;
 	char *piece = last ? NULL : lathe_token_bytes(g->m, id, &len);
 	if (piece)
@@ -77,12 +86,14 @@ static void gen_stream(Gen *g, int32_t id, bool last)
 		safe_text(&out, buf_str(&g->tail), n, SAFE_LF | SAFE_TAB);
 	else
 		buf_add(&out, buf_str(&g->tail), n);
-	fwrite(buf_str(&out), 1, out.len, stdout);
-	fflush(stdout);
+	if (last)
+		buf_addc(&out, '\n');
+	bool ok = cli_out(&out, e);
 	buf_done(&out);
 	if (g->tail.s)
 		memmove(g->tail.s, g->tail.s + n, hold + 1);
 	g->tail.len = hold;
+	return ok;
 }
 
 static bool gen_run(Gen *g, Err *e)
@@ -104,10 +115,10 @@ static bool gen_run(Gen *g, Err *e)
 			g->finish = "eos";
 			break;
 		}
-		gen_stream(g, g->token[g->n - 1].id, false);
+		if (!gen_stream(g, g->token[g->n - 1].id, false, e))
+			return false;
 	}
-	gen_stream(g, 0, true);
-	return true;
+	return gen_stream(g, 0, true, e);
 }
 
 static void json_logprobs(const Gen *g, Jout *j)
@@ -147,7 +158,8 @@ static void json_stats(const Gen *g, Jout *j)
 	jout_obj(j);
 	jout_kint(j, "prompt_tokens", s.prompt_tokens);
 	jout_kint(j, "generated", s.generated);
-	jout_knum(j, "prefill_tok_per_s", s.prefill_seconds > 0 ? (double)s.prompt_tokens / s.prefill_seconds : 0);
+	jout_knum(j, "prefill_tok_per_s",
+		s.prefill_seconds > 0 ? (double)s.prompt_tokens / s.prefill_seconds : 0);
 	jout_knum(j, "decode_tok_per_s", s.decode_seconds > 0 ? (double)s.generated / s.decode_seconds : 0);
 	jout_kint(j, "drafted", s.drafted);
 	jout_kint(j, "accepted", s.accepted);
@@ -167,7 +179,8 @@ static bool gen_report(const Gen *g, Err *e)
 		return err_set(e, E_5001, "out of memory");
 	for (int64_t i = 0; i < g->n; i++)
 		id[i] = g->token[i].id;
-	char *text = lathe_decode(g->m, id, (size_t)(g->n - (strcmp(g->finish, "eos") == 0))); /* the end marker is no text */
+	/* the end marker is no text */
+	char *text = lathe_decode(g->m, id, (size_t)(g->n - (strcmp(g->finish, "eos") == 0)));
 	jout_init(&j, &b);
 	jout_obj(&j);
 	model_json_ids(&j, "prompt_ids", g->prompt, g->n_prompt);
@@ -190,7 +203,6 @@ static void gen_summary(const Gen *g)
 {
 	LatheStats s;
 	lathe_session_stats(g->s, &s);
-	putchar('\n');
 	if (args_has(g->a, "quiet") || !isatty(STDERR_FILENO))
 		return;
 	fprintf(stderr, "%lld tokens in, %.0f/s; %lld out, %.1f/s", (long long)s.prompt_tokens,
@@ -206,7 +218,8 @@ static bool gen_open(Gen *g, LatheSessionOptions *o, Err *e)
 	g->max = args_int(g->a, "tokens", 128);
 	if (g->max < 0 || g->max > 1 << 24)
 		return err_set(e, E_2003, "-n %lld: 0 to %d tokens can be asked for", (long long)g->max, 1 << 24);
-	return gen_options(g->a, o, e) && (g->m = model_open(g->a, args_at(g->a, 0), "precision", NULL, e)) != NULL;
+	return gen_options(g->a, o, e) &&
+		(g->m = model_open(g->a, args_at(g->a, 0), "precision", NULL, e)) != NULL;
 }
 
 static bool gen_prompt(Gen *g, const LatheSessionOptions *o, Err *e)
@@ -236,7 +249,8 @@ static int run(const Args *a, Err *e)
 	Gen g = { .a = a };
 	LatheSessionOptions o;
 	const char *batch = args_str(a, "batch", NULL);
-	bool ok = gen_open(&g, &o, e) && (batch ? generate_batch(a, g.m, &o, batch, g.max, e) : gen_one(&g, &o, e));
+	bool ok = gen_open(&g, &o, e) &&
+		(batch ? generate_batch(a, g.m, &o, batch, g.max, e) : gen_one(&g, &o, e));
 	lathe_session_free(g.s);
 	lathe_close(g.m);
 	buf_done(&g.tail);
@@ -254,15 +268,18 @@ static const char *const examples[] = {
 
 const Cmd cmd_generate = {
 	.name = "generate",
-	.usage = "CKPT (-p TEXT | --ids 1,2,3 | --ids-file F | --batch F) [-n N] [--temperature T] [--mtp auto|on|off] [--logprobs K]",
+	.usage = "CKPT (-p TEXT | --ids 1,2,3 | --ids-file F | --batch F) [-n N] [--temperature T] [--mtp "
+		 "auto|on|off] [--logprobs K]",
 	.summary = "continue a text",
-	.text = "The text streams to standard output as its characters are complete; progress and figures go to standard error.\n\n"
-		"The same checkpoint, prompt, seed and options give the same tokens for any number of threads, and with or without MTP drafts: the "
-		"noise of sampling belongs to the position in the text, and a draft is accepted exactly when it is the token that would have been "
-		"chosen without it.\n\n"
-		"With --batch the prompts of a file run side by side, one forward a step for all of them, and a JSON object a line is printed for "
-		"each in its order: index, prompt_ids, ids, text, finish. Prompt i uses the seed --seed + i and gets the tokens that it would "
-		"have got alone.",
+	.text = "The text streams to standard output as its characters are complete; progress and figures go "
+		"to standard error.\n\n"
+		"The same checkpoint, prompt, seed and options give the same tokens for any number of "
+		"threads, and with or without MTP drafts: the noise of sampling belongs to the position in "
+		"the text, and a draft is accepted exactly when it is the token that would have been chosen "
+		"without it.\n\n"
+		"With --batch the prompts of a file run side by side, one forward a step for all of them, "
+		"and a JSON object a line is printed for each in its order: index, prompt_ids, ids, text, "
+		"finish. Prompt i uses the seed --seed + i and gets the tokens that it would have got alone.",
 	.opts = opts,
 	.examples = examples,
 	.min_args = 1,

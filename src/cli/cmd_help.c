@@ -17,20 +17,23 @@
 enum { PATH_LEN = 4400 };
 static const char *const sections[] = { "1", "7", "5", "3", NULL };
 
-/* The page of a topic: "info" is lathe-info, "lathe" itself. In the source tree's man/, else where pages are
- * installed. */
+/* The page of a topic: "info" is lathe-info, "lathe" itself, "scene.5" that of section 5. In the source tree's
+ * man/, else where pages are installed. */
 static bool page_find(const char *topic, char out[PATH_LEN])
 {
 	char dir[PATH_LEN - 160];
 	bool tree = cli_data_dir("man", dir, sizeof dir);
-	const char *prefix = !strncmp(topic, "lathe", 5) ? "" : "lathe-";
+	const char *prefix = !strncmp(topic, "lathe", 5) ? "" : "lathe-", *dot = strchr(topic, '.');
+	int n = (int)(dot ? (size_t)(dot - topic) : strlen(topic));
 	if (strlen(topic) > 60 || strchr(topic, '/'))
 		return false;
 	for (int i = 0; sections[i]; i++) {
+		if (dot && strcmp(dot + 1, sections[i]))
+			continue;
 		if (tree)
-			snprintf(out, PATH_LEN, "%s/%s%s.%s", dir, prefix, topic, sections[i]);
+			snprintf(out, PATH_LEN, "%s/%s%.*s.%s", dir, prefix, n, topic, sections[i]);
 		else
-			snprintf(out, PATH_LEN, "%s/man%s/%s%s.%s", MANDIR, sections[i], prefix, topic, sections[i]);
+			snprintf(out, PATH_LEN, "%s/man%s/%s%.*s.%s", MANDIR, sections[i], prefix, n, topic, sections[i]);
 		if (!access(out, R_OK))
 			return true;
 	}
@@ -181,7 +184,7 @@ static void print_topic(const char *topic, Buf *out, Err *e)
 	else
 		err_set(e, E_2003,
 			"help: no page about `%.60s`; topics are the commands and mla, moe, mtp, security, determinism, "
-			"probes, stream",
+			"probes, stream, scene.5",
 			topic);
 }
 
@@ -215,7 +218,7 @@ const Cmd cmd_help = {
 	.usage = "[TOPIC]",
 	.summary = "the manual, page by page",
 	.text = "Without TOPIC, prints the list of commands. With a command's name, or one of mla, moe, mtp, "
-			"security, determinism, probes and stream, shows that manual page: "
+			"security, determinism, probes, stream and scene.5 (scene files), shows that manual page: "
 			"through man when standard output is a terminal, else as plain text. It also works where no man "
 			"program is installed.",
 	.opts = help_opts,

@@ -186,7 +186,8 @@ static void text_experts(Buf *b, const Config *c)
 	}
 	label(b, "experts");
 	units_count(b, c->n_routed_experts);
-	buf_printf(b, " routed, %lld per token, %lld shared", (long long)c->num_experts_per_tok, (long long)c->n_shared_experts);
+	buf_printf(b, " routed, %lld per token, %lld shared", (long long)c->num_experts_per_tok,
+		(long long)c->n_shared_experts);
 	if (c->n_group > 1 && c->topk_method != TOPK_GREEDY)
 		buf_printf(b, "; %lld groups, %lld kept", (long long)c->n_group, (long long)c->topk_group);
 	buf_printf(b, "\n  %-14s%s scores, %s\n", "gate", c->softmax_gate ? "softmax" : "sigmoid",
@@ -198,8 +199,8 @@ static void text_attention(Buf *b, const Config *c)
 {
 	label(b, "heads");
 	units_count(b, c->num_attention_heads);
-	buf_printf(b, ", each %lld + %lld rotary, values %lld\n", (long long)c->qk_nope_head_dim, (long long)c->qk_rope_head_dim,
-		   (long long)c->v_head_dim);
+	buf_printf(b, ", each %lld + %lld rotary, values %lld\n", (long long)c->qk_nope_head_dim,
+		(long long)c->qk_rope_head_dim, (long long)c->v_head_dim);
 	label(b, "latent");
 	buf_printf(b, "%lld + %lld rotary; queries ", (long long)c->kv_lora_rank, (long long)c->qk_rope_head_dim);
 	if (c->q_lora_rank)
@@ -354,16 +355,25 @@ static int info_run(const Args *a, Err *e)
 	return ok ? 0 : err_exit(e);
 }
 
-static const char *const examples[] = { "lathe info @tiny", "lathe info @tiny --tensors", "lathe info @tiny --json", NULL };
+static const char *const examples[] = { "lathe info @tiny", "lathe info @tiny --tensors",
+	"lathe info @tiny --json", NULL };
 
 const Cmd cmd_info = {
-	.name = "info", .usage = "CKPT [--tensors]", .summary = "show what a checkpoint holds, from its headers alone",
-	.text = "Prints the model's kind and sizes, its parameters, its cache per token and how its tensors are stored. Only config.json, the "
-		"shard index and the headers are read, so that it takes milliseconds for a checkpoint of any size; every rule of the "
-		"safetensors format is checked on the way.\n\n"
-		"Parameter counts follow from config.json, tensor counts and bytes from the files. \"Work on a token\" counts the embedding, "
-		"the head, and of the routed experts those that one token uses. Cache sizes are for BF16; `lathe kv` has others.\n\n"
-		"A .safetensors file without a config.json beside it shows its tensors only; with --json the fields of the model are then "
-		"null. \"dtypes\" counts tensors of each type.",
-	.opts = opts, .examples = examples, .min_args = 1, .max_args = 1, .run = info_run,
+	.name = "info",
+	.usage = "CKPT [--tensors]",
+	.summary = "show what a checkpoint holds, from its headers alone",
+	.text = "Prints the model's kind and sizes, its parameters, its cache per token and how its tensors "
+		"are stored. Only config.json, the shard index and the headers are read, so that it takes "
+		"milliseconds for a checkpoint of any size; every rule of the safetensors format is checked "
+		"on the way.\n\n"
+		"Parameter counts follow from config.json, tensor counts and bytes from the files. \"Work on "
+		"a token\" counts the embedding, the head, and of the routed experts those that one token "
+		"uses. Cache sizes are for BF16; `lathe kv` has others.\n\n"
+		"A .safetensors file without a config.json beside it shows its tensors only; with --json the "
+		"fields of the model are then null. \"dtypes\" counts tensors of each type.",
+	.opts = opts,
+	.examples = examples,
+	.min_args = 1,
+	.max_args = 1,
+	.run = info_run,
 };

@@ -1,5 +1,5 @@
-/* cmd_kv.c - what the KV cache of a config costs, beside what other kinds of attention with the same heads would keep, and beside
- * published models. */
+/* cmd_kv.c - what the KV cache of a config costs, beside what other kinds of attention with the same heads
+ * would keep, and beside published models. */
 #include "base/arena.h"
 #include "cli/cmd.h"
 #include "cli/units.h"
@@ -24,7 +24,10 @@ static const Opt opts[] = {
 
 static bool ask_dtype(const Args *a, Ask *q, Err *e)
 {
-	static const struct { const char *name; int bytes; } known[] = { { "f32", 4 }, { "bf16", 2 }, { "f16", 2 }, { "fp8", 1 } };
+	static const struct {
+		const char *name;
+		int bytes;
+	} known[] = { { "f32", 4 }, { "bf16", 2 }, { "f16", 2 }, { "fp8", 1 } };
 	const char *want = args_str(a, "cache-dtype", "bf16");
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
 		if (strcmp(want, known[i].name) == 0) {
@@ -51,9 +54,11 @@ static bool sizes_take(const Config *c, const Ask *q, Sizes *s, Err *e)
 	for (int i = 0; i < KINDS; i++) {
 		size_t v;
 		s->token[i] = count[i] * q->bytes;
-		if (!size_mul((size_t)s->token[i], (size_t)q->context, &v) || !size_mul(v, (size_t)q->batch, &v) || v > INT64_MAX)
-			return err_set(e, E_5003, "a context of %lld with a batch of %lld passes 2^63 bytes; ask for less",
-				       (long long)q->context, (long long)q->batch);
+		if (!size_mul((size_t)s->token[i], (size_t)q->context, &v) ||
+			!size_mul(v, (size_t)q->batch, &v) || v > INT64_MAX)
+			return err_set(e, E_5003,
+				"a context of %lld with a batch of %lld passes 2^63 bytes; ask for less",
+				(long long)q->context, (long long)q->batch);
 		s->total[i] = (int64_t)v;
 	}
 	return true;
@@ -147,7 +152,9 @@ static void text_kinds(Buf *b, const Sizes *s)
 static bool text_known(Buf *b, const Ask *q, Err *e)
 {
 	Sizes s;
-	buf_adds(b, "\nPublished models, the same context\n                     per token       in all     as MHA   keeps\n");
+	buf_adds(b,
+		"\nPublished models, the same context\n                     per token       in all     as "
+		"MHA   keeps\n");
 	for (size_t i = 0; config_known(i); i++) {
 		const KnownModel *k = config_known(i);
 		if (!sizes_take(&k->config, q, &s, e))
@@ -220,21 +227,21 @@ static int kv_run(const Args *a, Err *e)
 	return ok ? 0 : err_exit(e);
 }
 
-static const char *const examples[] = {
-	"lathe kv @tiny", "lathe kv @tiny --context 4096 --batch 8", "lathe kv @tiny --cache-dtype fp8 --json", NULL
-};
+static const char *const examples[] = { "lathe kv @tiny", "lathe kv @tiny --context 4096 --batch 8",
+	"lathe kv @tiny --cache-dtype fp8 --json", NULL };
 
 const Cmd cmd_kv = {
 	.name = "kv", .usage = "CKPT|CONFIG [--context N] [--batch B] [--cache-dtype D]",
 	.summary = "show what the KV cache costs, against MHA, GQA and MQA",
-	.text = "Computes cache sizes from config.json alone; no weights are needed. With l layers, H heads and head widths d_n + d_r for keys "
-		"and d_v for values, one token keeps\n\n"
+	.text = "Computes cache sizes from config.json alone; no weights are needed. With l layers, H heads "
+		"and head widths d_n + d_r for keys and d_v for values, one token keeps\n\n"
 		"  MLA    l (r + d_r)             the latent and the shared rotary key, as the model does\n"
 		"  MHA    l H (d_n + d_r + d_v)   the keys and values of every head\n"
 		"  GQA-8  the same for min(8, H) heads\n"
 		"  MQA    the same for one head\n\n"
-		"elements of the cache's type (V2 paper, table 1). fp8 counts one byte per element, without scales. MTP modules are not "
-		"counted. In the JSON, \"per_token\" and \"bytes\" are bytes; \"known\" holds the same for published models at the same "
-		"context, with null where a model has no latent, and in \"cached_per_token\" what the model really keeps.",
+		"elements of the cache's type (V2 paper, table 1). fp8 counts one byte per element, without "
+		"scales. MTP modules are not counted. In the JSON, \"per_token\" and \"bytes\" are bytes; "
+		"\"known\" holds the same for published models at the same context, with null where a model "
+		"has no latent, and in \"cached_per_token\" what the model really keeps.",
 	.opts = opts, .examples = examples, .min_args = 1, .max_args = 1, .run = kv_run,
 };

@@ -139,8 +139,8 @@ const Cmd cmd_open = {
 			"dies or loses its terminal leaves it running, and "
 			"`lathe attach` finds it again; leaving with q ends it.\n\n"
 			"In the screen ? shows the keys of the scene, : takes commands, Tab moves between panes, q "
-			"leaves. A recording is scrubbed with the arrow keys and "
-			"Space.\n\n"
+			"leaves. In a recording [ and ] go back and forth in time, End to "
+			"its end.\n\n"
 			"Without a terminal, or with TERM=dumb, a page of text is printed instead: about the model, or "
 			"the picture of the recording.",
 	.opts = open_opts,

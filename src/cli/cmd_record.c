@@ -8,9 +8,12 @@
 
 static const Opt opts[] = {
 	OPT_PROMPT,
-	{ "output", 'o', OPT_STR, "FILE", "the recording to write (needed; an existing file is not overwritten)" },
+	{ "output", 'o', OPT_STR, "FILE",
+	  "the recording to write (needed; an existing file is not overwritten)" },
 	{ "tokens", 'n', OPT_INT, "N", "how many tokens to generate at most (default 128)" },
-	{ "watch", 0, OPT_STR, "NAMES", "probes to record, separated by blanks, as \"layers.*.moe.topk logits\"; default: what the scenes show" },
+	{ "watch", 0, OPT_STR, "NAMES",
+	  "probes to record, separated by blanks, as \"layers.*.moe.topk logits\"; default: what the scenes "
+	  "show" },
 	{ "temperature", 't', OPT_NUM, "T", "0 is greedy (default 0.8)" },
 	OPT_ATTENTION,
 	{ "precision", 0, OPT_STR, "RECIPE", "native or bf16" },
@@ -19,7 +22,8 @@ static const Opt opts[] = {
 };
 
 /* What home, router, cache and token look at. */
-static const char scene_probes[] = "layers.*.moe.scores layers.*.moe.bias layers.*.moe.group_sum layers.*.moe.group_kept layers.*.moe.topk "
+static const char scene_probes[] = "layers.*.moe.scores layers.*.moe.bias layers.*.moe.group_sum "
+				   "layers.*.moe.group_kept layers.*.moe.topk "
 				   "layers.*.moe.weights layers.*.attn.c_KV";
 
 enum { WATCH_MAX = 64 };
@@ -63,7 +67,8 @@ static int record_run(const Args *a, OnceOptions *o, Err *e)
 	if (path && list && watch_list(list, watch, e) && record_prompt(a, o, &ids, e))
 		x = once_run(path, o, e);
 	if (x && !args_has(a, "quiet"))
-		fprintf(stderr, "%s: %zu topics, %zu tokens\n", o->record, store_topics(once_store(x)), store_count(once_store(x), "gen.token"));
+		fprintf(stderr, "%s: %zu topics, %zu tokens\n", o->record, store_topics(once_store(x)),
+			store_count(once_store(x), "gen.token"));
 	once_free(x);
 	free(ids);
 	free(list);
@@ -73,29 +78,36 @@ static int record_run(const Args *a, OnceOptions *o, Err *e)
 
 static int run(const Args *a, Err *e)
 {
-	int form;
-	OnceOptions o = { .threads = cli_threads(a), .layers = args_int(a, "layers", 0), .memory_limit = (size_t)args_int(a, "memory-limit", 0),
-			  .precision = args_str(a, "precision", NULL), .n = args_int(a, "tokens", 128), .record = args_str(a, "output", NULL) };
+	LatheAttention form;
+	OnceOptions o = { .threads = cli_threads(a),
+		.layers = args_int(a, "layers", 0),
+		.memory_limit = cli_memory_limit(a),
+		.precision = args_str(a, "precision", NULL),
+		.n = args_int(a, "tokens", 128),
+		.record = args_str(a, "output", NULL) };
 	if (!o.record)
 		err_set(e, E_2003, "-o FILE is needed: where the recording goes");
 	else if (o.n < 0 || o.n > 1 << 24)
 		err_set(e, E_2003, "-n %lld: 0 to %d tokens can be asked for", (long long)o.n, 1 << 24);
 	if (e->code || !model_attention(a, &form, e))
 		return err_exit(e);
-	o.session = (LatheSessionOptions){ .temperature = args_num(a, "temperature", 0.8), .seed = (uint64_t)args_int(a, "seed", 0),
-					   .attention = (LatheAttention)form, .alternatives = 8 };
+	o.session = (LatheSessionOptions){ .temperature = args_num(a, "temperature", 0.8),
+		.seed = (uint64_t)args_int(a, "seed", 0),
+		.attention = form,
+		.alternatives = 8 };
 	return record_run(a, &o, e);
 }
 
 static const char *const examples[] = { "lathe record @tiny -p \"Once upon a time\" -n 20 -o story.rec",
-					"lathe record @tiny -p \"1 + 2 =\" -n 4 --watch \"layers.*.resid_post logits\" -o sum.rec", NULL };
+	"lathe record @tiny -p \"1 + 2 =\" -n 4 --watch \"layers.*.resid_post logits\" -o sum.rec", NULL };
 
 const Cmd cmd_record = {
 	.name = "record",
 	.usage = "CKPT (-p TEXT | --ids 1,2,3) -o FILE [-n N] [--watch NAMES]",
 	.summary = "run a prompt without a screen and write a recording",
-	.text = "Does what the workbench does with a prompt, without a screen, and writes the stream of samples to a file: tokens with their alternatives, "
-		"speeds, and the probes named by --watch (lathe-probes(7)). `lathe replay`, `lathe open` and `lathe scene --replay` read it, with no "
+	.text = "Does what the workbench does with a prompt, without a screen, and writes the stream of "
+		"samples to a file: tokens with their alternatives, speeds, and the probes named by --watch "
+		"(lathe-probes(7)). `lathe replay`, `lathe open` and `lathe scene --replay` read it, with no "
 		"model and no engine. The format is lathe-stream(5).",
 	.opts = opts,
 	.examples = examples,

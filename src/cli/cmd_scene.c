@@ -1,4 +1,5 @@
-/* cmd_scene.c - one picture of a scene without a terminal: of a recording, or of a prompt run here and now. */
+/* cmd_scene.c - one picture of a scene without a terminal: of a recording, or of a prompt run here and
+ * now. */
 #include "cli/cmd.h"
 #include "engine/once.h"
 #include "probe/record.h"
@@ -30,8 +31,11 @@ typedef struct Size { int w, h; } Size;
 static bool size_parse(const char *s, Size *out, Err *e)
 {
 	char end;
-	if (sscanf(s, "%dx%d%c", &out->w, &out->h, &end) != 2 || out->w < 1 || out->h < 1 || out->w > GRID_MAX || out->h > GRID_MAX)
-		return err_set(e, E_2003, "--size %s: columns x rows from 1x1 to %dx%d are needed, as in 80x24", s, GRID_MAX, GRID_MAX);
+	if (sscanf(s, "%dx%d%c", &out->w, &out->h, &end) != 2 || out->w < 1 || out->h < 1 ||
+		out->w > GRID_MAX || out->h > GRID_MAX)
+		return err_set(e, E_2003,
+			"--size %s: columns x rows from 1x1 to %dx%d are needed, as in 80x24", s, GRID_MAX,
+			GRID_MAX);
 	return true;
 }
 
@@ -46,7 +50,8 @@ static bool press(App *a, Store *s, Size z, const char *keys, Err *e)
 		Key k;
 		size_t n = key_parse(keys, &k);
 		if (n == 0) {
-			ok = err_set(e, E_2003, "--keys: \"%.20s\" is no key; names are like <Tab>, <Enter>, <C-c>", keys);
+			ok = err_set(e, E_2003,
+				"--keys: \"%.20s\" is no key; names are like <Tab>, <Enter>, <C-c>", keys);
 		} else {
 			app_draw(a, s, g, 0);
 			app_key(a, s, k);
@@ -73,7 +78,8 @@ static size_t watched(App *app, char *list[SCENE_WATCH])
 	const char *json;
 	while ((json = app_take_command(app)) != NULL) {
 		Err none = { 0 };
-		json_t *o = json_parse(json, strlen(json), "watch", E_2003, &none), *p = json_object_get(o, "patterns");
+		json_t *o = json_parse(json, strlen(json), "watch", E_2003, &none),
+		       *p = json_object_get(o, "patterns");
 		for (size_t i = 0; i < json_array_size(p) && n < SCENE_WATCH - 1; i++)
 			if ((list[n] = strdup(json_string_value(json_array_get(p, i)))) != NULL)
 				n++;
@@ -105,9 +111,16 @@ static bool scene_run_model(const Args *a, App *app, Store *s, Err *e)
 		return false;
 	}
 	size_t n = watched(app, list);
-	OnceOptions o = { .threads = cli_threads(a), .layers = args_int(a, "layers", 0), .memory_limit = (size_t)args_int(a, "memory-limit", 0),
-		.session = { .alternatives = 8, .seed = (uint64_t)args_int(a, "seed", 0) }, .n = args_int(a, "tokens", SCENE_TOKENS),
-		.text = args_str(a, "prompt", NULL), .ids = ids, .n_ids = n_ids, .watch = (const char *const *)list, .keep = SCENE_KEEP };
+	OnceOptions o = { .threads = cli_threads(a),
+		.layers = args_int(a, "layers", 0),
+		.memory_limit = cli_memory_limit(a),
+		.session = { .alternatives = 8, .seed = (uint64_t)args_int(a, "seed", 0) },
+		.n = args_int(a, "tokens", SCENE_TOKENS),
+		.text = args_str(a, "prompt", NULL),
+		.ids = ids,
+		.n_ids = n_ids,
+		.watch = (const char *const *)list,
+		.keep = SCENE_KEEP };
 	Once *x = once_run(dir, &o, e);
 	bool ok = x && (store_copy(s, once_store(x)) || err_set(e, E_5001, "scene: out of memory"));
 	once_free(x);
@@ -138,7 +151,11 @@ static void list_text(App *app, Buf *out)
 
 static bool scene_print(const Args *a, const char *scenes, Buf *out, Err *e)
 {
-	AppOptions o = { .scene_dir = scenes, .loader = script_scenes(), .scene = args_at(a, 0), .theme = args_str(a, "theme", NULL), .ascii = args_has(a, "ascii"),
+	AppOptions o = { .scene_dir = scenes,
+		.loader = script_scenes(),
+		.scene = args_at(a, 0),
+		.theme = args_str(a, "theme", NULL),
+		.ascii = args_has(a, "ascii"),
 		.replay = args_has(a, "replay") };
 	App *app = app_new(&o, e);
 	Store *s = store_new(SCENE_KEEP);
@@ -157,8 +174,11 @@ static int run(const Args *a, Err *e)
 	char scenes[4096];
 	Buf out = BUF_INIT;
 	Size z;
-	bool ok = size_parse(args_str(a, "size", "80x24"), &z, e) && (cli_data_dir("scenes", scenes, sizeof scenes) ||
-		err_set(e, E_4001, "scenes: the folder is not there; install lathe or run it from its build tree"));
+	bool ok = size_parse(args_str(a, "size", "80x24"), &z, e) &&
+		(cli_data_dir("scenes", scenes, sizeof scenes) ||
+			err_set(e, E_4001,
+				"scenes: the folder is not there; install lathe or run it from its build "
+				"tree"));
 	ok = ok && scene_print(a, scenes, &out, e) && cli_out(&out, e);
 	buf_done(&out);
 	return ok ? 0 : err_exit(e);
@@ -176,10 +196,12 @@ const Cmd cmd_scene = {
 	.name = "scene",
 	.usage = "[NAME] [--replay FILE | CKPT -p TEXT] [--size WxH] [--as FORMAT]",
 	.summary = "print one picture of a screen, or the data behind it",
-	.text = "Draws a scene of the workbench without a terminal: of a recording, or of a prompt that is run first. Without NAME the scenes are listed.\n\n"
-		"The formats text and ansi are for terminals and logs, svg and png are pictures (when built with cairo), csv and json are the data behind all panes of "
-		"the scene: csv has the columns pane, row, column, value, text. With --keys the picture is taken after these keys were pressed, so anything "
-		"that the screen can show can be printed.",
+	.text = "Draws a scene of the workbench without a terminal: of a recording, or of a prompt that is "
+		"run first. Without NAME the scenes are listed.\n\n"
+		"The formats text and ansi are for terminals and logs, svg and png are pictures (when built "
+		"with cairo), csv and json are the data behind all panes of the scene: csv has the columns "
+		"pane, row, column, value, text. With --keys the picture is taken after these keys were "
+		"pressed, so anything that the screen can show can be printed.",
 	.opts = opts,
 	.examples = examples,
 	.min_args = 0,

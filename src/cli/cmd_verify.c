@@ -8,7 +8,8 @@
 #include <string.h>
 
 static const Opt opts[] = {
-	{ "golden", 0, OPT_STR, "FILE", "stored probes (default: golden.safetensors in the checkpoint's folder)" },
+	{ "golden", 0, OPT_STR, "FILE",
+	  "stored probes (default: golden.safetensors in the checkpoint's folder)" },
 	{ "attention", 0, OPT_STR, "FORM", "naive or absorbed (default: absorbed with --decode, else naive)" },
 	{ "chunk", 0, OPT_INT, "N", "process N tokens at a time through the cache" },
 	{ "decode", 0, OPT_FLAG, NULL, "process token by token through the cache" },
@@ -54,8 +55,8 @@ static void report_text(const VerifyReport *r, Buf *b)
 		const VerifyProbe *p = &r->probe[i];
 		Buf name = BUF_INIT;
 		safe_text(&name, p->name, strlen(p->name), 0);
-		buf_printf(b, "%-4s %-32s max abs %-9.3g max rel %-9.3g %s\n", p->ok ? "ok" : "OFF", buf_str(&name), p->max_abs, p->max_rel,
-			   p->at);
+		buf_printf(b, "%-4s %-32s max abs %-9.3g max rel %-9.3g %s\n", p->ok ? "ok" : "OFF",
+			buf_str(&name), p->max_abs, p->max_rel, p->at);
 		buf_done(&name);
 		bad += !p->ok;
 	}
@@ -110,11 +111,14 @@ const Cmd cmd_verify = {
 	.name = "verify",
 	.usage = "CKPT [--golden FILE] [--attention naive|absorbed] [--chunk N | --decode]",
 	.summary = "compare a checkpoint with stored probes, layer by layer",
-	.text = "Runs the tokens of a golden file (format lathe-golden-1: probes computed by another implementation) through the checkpoint and "
-		"compares every probe that the file holds: hidden states, routes, logits, MTP logits, greedy continuations. One line per probe "
-		"tells the largest absolute and relative difference and where it is; the first layer that is off is named.\n\n"
-		"A floating probe matches where |a - b| <= atol + rtol |b| at every element, with the tolerances of the file. Index probes must be "
-		"equal as sets; where two scores differ by less than 1e-6 either choice is right.\n\n"
+	.text = "Runs the tokens of a golden file (format lathe-golden-1: probes computed by another "
+		"implementation) through the checkpoint and compares every probe that the file holds: hidden "
+		"states, routes, logits, MTP logits, greedy continuations. One line per probe tells the "
+		"largest absolute and relative difference and where it is; the first layer that is off is "
+		"named.\n\n"
+		"A floating probe matches where |a - b| <= atol + rtol |b| at every element, with the "
+		"tolerances of the file. Index probes must be equal as sets; where two scores differ by less "
+		"than 1e-6 either choice is right.\n\n"
 		"The exit status is 0 only when all match, 1 when one is off.",
 	.opts = opts,
 	.examples = examples,

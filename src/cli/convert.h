@@ -1,4 +1,5 @@
-/* convert.h - the parts of `lathe convert`: which tensors go where in which type, their data, and the rewritten config. */
+/* convert.h - the parts of `lathe convert`: which tensors go where in which type, their data, and the
+ * rewritten config. */
 #ifndef CLI_CONVERT_H
 #define CLI_CONVERT_H
 #include "base/json.h"
@@ -26,15 +27,18 @@ typedef struct Plan {
 	uint64_t bytes;
 } Plan;
 
-/* What becomes of each tensor of k. layers: keep this many main layers and no MTP module; 0: all. shard_size in bytes. */
-bool plan_make(Plan *p, const Ckpt *k, const Config *c, ConvertTo to, int64_t layers, uint64_t shard_size, Err *e);
+/* What becomes of each tensor of k. layers: keep this many main layers and no MTP module; 0: all.
+ * shard_size in bytes. */
+bool plan_make(Plan *p, const Ckpt *k, const Config *c, ConvertTo to, int64_t layers, uint64_t shard_size,
+	Err *e);
 void plan_done(Plan *p);
 /* "model.safetensors" or "model-00001-of-00003.safetensors". */
 void plan_shard_name(const Plan *p, size_t shard, Buf *out);
 
 /* Writes one shard; tell is called with the bytes just written. */
 typedef void (*ConvertTell)(void *ud, uint64_t bytes);
-bool convert_shard(const Plan *p, size_t shard, Ckpt *k, const char *path, ConvertTell tell, void *ud, Err *e);
+bool convert_shard(const Plan *p, size_t shard, Ckpt *k, const char *path, ConvertTell tell, void *ud,
+	Err *e);
 /* model.safetensors.index.json for more than one shard. */
 bool convert_index(const Plan *p, Buf *out);
 /* Reads the config of folder src, changes what the conversion changes and prints it. */

@@ -1,5 +1,6 @@
-/* convert_config.c - config.json and the shard index of the result. What the config says beyond our own keys is kept, in its order;
- * numbers keep their kind (1.0 stays a fraction: newer Hugging Face versions refuse a whole number there). */
+/* convert_config.c - config.json and the shard index of the result. What the config says beyond our own
+ * keys is kept, in its order; numbers keep their kind (1.0 stays a fraction: newer Hugging Face versions
+ * refuse a whole number there). */
 #include "cli/convert.h"
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,8 @@ static void value_put(Buf *b, json_t *v, int depth)
 static int dtype_set(json_t *c, ConvertTo to)
 {
 	static const char *const name[] = { [TO_F32] = "float32", [TO_F16] = "float16", [TO_BF16] = "bfloat16" };
-	bool newer = json_object_get(c, "dtype") != NULL, older = json_object_get(c, "torch_dtype") != NULL || !newer;
+	bool newer = json_object_get(c, "dtype") != NULL,
+	     older = json_object_get(c, "torch_dtype") != NULL || !newer;
 	int bad = newer ? json_object_set_new(c, "dtype", json_string(name[to])) : 0;
 	return bad | (older ? json_object_set_new(c, "torch_dtype", json_string(name[to])) : 0);
 }
@@ -80,8 +82,9 @@ static int quant_set(json_t *c)
 {
 	if (json_is_object(json_object_get(c, "quantization_config")))
 		return 0; /* it was FP8 before */
-	return json_object_set_new(c, "quantization_config", json_pack("{s:s, s:s, s:s, s:[i,i]}", "activation_scheme", "dynamic", "fmt",
-								       "e4m3", "quant_method", "fp8", "weight_block_size", 128, 128));
+	return json_object_set_new(c, "quantization_config",
+		json_pack("{s:s, s:s, s:s, s:[i,i]}", "activation_scheme", "dynamic", "fmt", "e4m3",
+			"quant_method", "fp8", "weight_block_size", 128, 128));
 }
 
 static void list_cut(json_t *list, int64_t n)
@@ -139,7 +142,8 @@ bool convert_index(const Plan *p, Buf *out)
 		by_name[i] = &p->put[i];
 	if (p->n)
 		qsort(by_name, p->n, sizeof *by_name, name_order);
-	buf_printf(out, "{\n  \"metadata\": {\n    \"total_size\": %llu\n  },\n  \"weight_map\": {", (unsigned long long)p->bytes);
+	buf_printf(out, "{\n  \"metadata\": {\n    \"total_size\": %llu\n  },\n  \"weight_map\": {",
+		(unsigned long long)p->bytes);
 	for (size_t i = 0; i < p->n; i++) {
 		buf_adds(out, i ? ",\n    " : "\n    ");
 		jout_init(&j, out);

@@ -1,5 +1,6 @@
-/* convert_plan.c - what becomes of each tensor. Only the matrices that DeepSeek's own FP8 files quantise are quantised
- * (checkpoints.md 3); the router's correction bias stays F32, scales go when their weights are expanded. */
+/* convert_plan.c - what becomes of each tensor. Only the matrices that DeepSeek's own FP8 files quantise
+ * are quantised (checkpoints.md 3); the router's correction bias stays F32, scales go when their weights
+ * are expanded. */
 #include "cli/convert.h"
 #include "base/arena.h"
 #include <stdio.h>
@@ -15,8 +16,9 @@ static bool name_ends(const char *s, const char *end)
 static bool is_quantised_kind(const StEntry *t)
 {
 	static const char *const kinds[] = {
-		".q_proj.weight", ".q_a_proj.weight", ".q_b_proj.weight", ".kv_a_proj_with_mqa.weight", ".kv_b_proj.weight",
-		".o_proj.weight", ".gate_proj.weight", ".up_proj.weight", ".down_proj.weight", ".indexer.wq_b.weight", ".indexer.wk.weight",
+		".q_proj.weight", ".q_a_proj.weight", ".q_b_proj.weight", ".kv_a_proj_with_mqa.weight",
+		".kv_b_proj.weight", ".o_proj.weight", ".gate_proj.weight", ".up_proj.weight",
+		".down_proj.weight", ".indexer.wq_b.weight", ".indexer.wk.weight",
 	};
 	if (t->rank != 2 || strncmp(t->name, "model.layers.", 13) != 0)
 		return false;
@@ -134,16 +136,19 @@ static bool plan_shards(Plan *p, uint64_t shard_size, Err *e)
 	}
 	p->shards = shard + 1;
 	if (p->shards > 10000)
-		return err_set(e, E_2003, "--shard-size %llu makes %zu shards, at most 10000 may be; give a larger size",
-			       (unsigned long long)shard_size, p->shards);
+		return err_set(e, E_2003,
+			"--shard-size %llu makes %zu shards, at most 10000 may be; give a larger size",
+			(unsigned long long)shard_size, p->shards);
 	return true;
 }
 
-bool plan_make(Plan *p, const Ckpt *k, const Config *c, ConvertTo to, int64_t layers, uint64_t shard_size, Err *e)
+bool plan_make(Plan *p, const Ckpt *k, const Config *c, ConvertTo to, int64_t layers, uint64_t shard_size,
+	Err *e)
 {
 	*p = (Plan){ 0 };
 	if (layers < 0 || layers > c->num_hidden_layers)
-		return err_set(e, E_2003, "--layers %lld: the model has %lld", (long long)layers, (long long)c->num_hidden_layers);
+		return err_set(e, E_2003, "--layers %lld: the model has %lld", (long long)layers,
+			(long long)c->num_hidden_layers);
 	for (size_t i = 0; i < ckpt_count(k); i++) {
 		const StEntry *t = ckpt_at(k, i, NULL);
 		if (layers && layer_of(t->name) >= layers)

@@ -1,5 +1,6 @@
-/* convert_write.c - the data of converted tensors, streamed: a few rows are held at a time, whatever the tensor's size. FP8 blocks
- * are quantised as checkpoints.md 3 has it: scale = amax / 448 (1 for a block of zeros), code = round(value / scale). */
+/* convert_write.c - the data of converted tensors, streamed: a few rows are held at a time, whatever the
+ * tensor's size. FP8 blocks are quantised as checkpoints.md 3 has it: scale = amax / 448 (1 for a block of
+ * zeros), code = round(value / scale). */
 #include "cli/convert.h"
 #include "base/hash.h"
 #include <math.h>
@@ -39,7 +40,9 @@ static bool values_fit(const Out *o, const Put *p, const real *v, int64_t n)
 {
 	for (int64_t i = 0; p->dtype == DT_F16 && i < n; i++)
 		if (fabs((double)v[i]) >= 65520 && isfinite((double)v[i]))
-			return err_set(o->e, E_6001, "tensor \"%.120s\" holds %g, F16 ends at 65504; use --dtype bf16", p->name, (double)v[i]);
+			return err_set(o->e, E_6001,
+				"tensor \"%.120s\" holds %g, F16 ends at 65504; use --dtype bf16", p->name,
+				(double)v[i]);
 	return true;
 }
 
@@ -67,10 +70,12 @@ static bool put_cast(Out *o, const Put *p, const Ten *x)
 }
 
 /* One block of a matrix as floats, dense; its scale, or 0 when it holds NaN or infinity. */
-static float block_read(const Ten *x, int64_t row, int64_t col, int64_t rows, int64_t cols, real v[BLOCK * BLOCK])
+static float block_read(const Ten *x, int64_t row, int64_t col, int64_t rows, int64_t cols,
+	real v[BLOCK * BLOCK])
 {
 	float amax = 0;
-	Ten view = ten_wrap(x->dtype, (char *)x->data + (size_t)(col * dtype_bits(x->dtype) / 8), 2, (int64_t[]){ ten_rows(x), cols }, x->name);
+	Ten view = ten_wrap(x->dtype, (char *)x->data + (size_t)(col * dtype_bits(x->dtype) / 8), 2,
+		(int64_t[]){ ten_rows(x), cols }, x->name);
 	view.stride = x->stride;
 	ten_read(&view, row, rows, v);
 	for (int64_t i = 0; i < rows * cols; i++) {
@@ -90,7 +95,8 @@ static int64_t least(int64_t a, int64_t b)
 
 static bool block_fail(const Out *o, const Put *p)
 {
-	return err_set(o->e, E_6001, "tensor \"%.120s\" holds NaN or infinity, which FP8 blocks cannot keep", p->source);
+	return err_set(o->e, E_6001, "tensor \"%.120s\" holds NaN or infinity, which FP8 blocks cannot keep",
+		p->source);
 }
 
 static bool put_scale(Out *o, const Put *p, const Ten *x)
@@ -154,7 +160,8 @@ static bool shard_data(Out *o, const Plan *p, size_t shard, Ckpt *k)
 	bool ok = at != NULL || err_set(o->e, E_5001, "out of memory");
 	for (size_t i = 0; ok && i < p->n; i++)
 		if (p->put[i].shard == shard)
-			ok = map_put(at, p->put[i].name, strlen(p->put[i].name), (int64_t)i, NULL) || err_set(o->e, E_5001, "out of memory");
+			ok = map_put(at, p->put[i].name, strlen(p->put[i].name), (int64_t)i, NULL) ||
+				err_set(o->e, E_5001, "out of memory");
 	for (size_t i = 0; ok && i < st_writer_count(o->w); i++) {
 		const char *name = st_writer_at(o->w, i)->name;
 		ok = tensor_put(o, k, &p->put[map_get(at, name, strlen(name))]);

@@ -6,7 +6,14 @@
 enum { BATCH_TEXTS_MAX = 4096, BATCH_FILE_MAX = 64 << 20 };
 
 typedef struct Text { int32_t *prompt, *made; size_t n_prompt; int64_t n_made, max; bool eos; } Text;
-typedef struct Texts { const Args *a; LatheModel *m; Text *text; LatheBatchText *in; int n, cap; const char *path; } Texts;
+typedef struct Texts {
+	const Args *a;
+	LatheModel *m;
+	Text *text;
+	LatheBatchText *in;
+	int n, cap;
+	const char *path;
+} Texts;
 
 static void texts_done(Texts *t)
 {
@@ -28,8 +35,9 @@ static bool line_ids(const Texts *t, const json_t *list, int line, Text *x, Err 
 		const json_t *v = json_array_get(list, i);
 		json_int_t id = json_is_integer(v) ? json_integer_value(v) : -1;
 		if (id < 0 || id >= lathe_vocab(t->m))
-			return err_set(e, E_2003, "%s: line %d: ids[%zu] is not an id of this model (0 to %lld)", t->path, line, i,
-				       (long long)lathe_vocab(t->m) - 1);
+			return err_set(e, E_2003,
+				"%s: line %d: ids[%zu] is not an id of this model (0 to %lld)", t->path, line,
+				i, (long long)lathe_vocab(t->m) - 1);
 		x->prompt[i] = (int32_t)id;
 	}
 	return true;
@@ -37,7 +45,8 @@ static bool line_ids(const Texts *t, const json_t *list, int line, Text *x, Err 
 
 static bool line_prompt(const Texts *t, const json_t *j, int line, Text *x, Err *e)
 {
-	const json_t *text = json_object_get(j, "text"), *ids = json_object_get(j, "ids"), *n = json_object_get(j, "n");
+	const json_t *text = json_object_get(j, "text"), *ids = json_object_get(j, "ids"),
+		     *n = json_object_get(j, "n");
 	LatheError le = { 0 };
 	if (n && (!json_is_integer(n) || json_integer_value(n) < 0 || json_integer_value(n) > 1 << 24))
 		return err_set(e, E_2003, "%s: line %d: n is not a count of tokens", t->path, line);
@@ -47,8 +56,9 @@ static bool line_prompt(const Texts *t, const json_t *j, int line, Text *x, Err 
 		return line_ids(t, ids, line, x, e);
 	if (!json_is_string(text))
 		return err_set(e, E_2003, "%s: line %d: \"text\" or \"ids\" is needed", t->path, line);
-	return lathe_encode(t->m, json_string_value(text), json_string_length(text), !args_has(t->a, "no-bos"), &x->prompt, &x->n_prompt, &le) ||
-	       model_error(e, &le);
+	return lathe_encode(t->m, json_string_value(text), json_string_length(text),
+		       !args_has(t->a, "no-bos"), &x->prompt, &x->n_prompt, &le) ||
+		model_error(e, &le);
 }
 
 static bool line_add(Texts *t, const char *s, size_t n, int line, int64_t max, Err *e)
@@ -120,7 +130,8 @@ static void line_out(const Texts *t, int i, Buf *b)
 	free(text);
 }
 
-bool generate_batch(const Args *a, LatheModel *m, const LatheSessionOptions *o, const char *path, int64_t max_tokens, Err *e)
+bool generate_batch(const Args *a, LatheModel *m, const LatheSessionOptions *o, const char *path,
+	int64_t max_tokens, Err *e)
 {
 	Texts t = { .a = a, .m = m, .path = path };
 	LatheError le = { 0 };

@@ -100,5 +100,6 @@ void help_program(Buf *out)
 	put_options(out, args_global);
 	buf_adds(out, "\nWithout a terminal `lathe` prints one page about the model in the box.\n"
 	              "Exit status: 0 done, 1 the answer is no, 2 usage, 3 bad file, 4 input/output,\n"
-	              "5 limit or memory, 6 numeric, 7 integrity, 9 busy; `lathe explain Ennnn` says more.\n");
+	              "5 limit or memory, 6 numeric, 7 integrity, 8 script, 9 busy; `lathe explain Ennnn`\n"
+	              "says more.\n");
 }

@@ -28,13 +28,17 @@ static void on_sigbus(int sig)
 	_exit(3);
 }
 
+/* A limit on the size of files is a failed write like any other, not a death. */
 static void set_signals(void)
 {
-	struct sigaction bus = { .sa_handler = on_sigbus }, dfl = { .sa_handler = SIG_DFL };
+	struct sigaction bus = { .sa_handler = on_sigbus }, dfl = { .sa_handler = SIG_DFL },
+			 ign = { .sa_handler = SIG_IGN };
 	sigemptyset(&bus.sa_mask);
 	sigemptyset(&dfl.sa_mask);
+	sigemptyset(&ign.sa_mask);
 	sigaction(SIGBUS, &bus, NULL);
 	sigaction(SIGPIPE, &dfl, NULL);
+	sigaction(SIGXFSZ, &ign, NULL);
 }
 
 static int fail(Err *e)

@@ -98,7 +98,7 @@ static void put_head(Buf *out, const char *name, const char *what)
 static void put_environment(Buf *out)
 {
 	static const char *const env[][2] = {
-		{ "NO_COLOR", "When set to anything, no colours are used." },
+		{ "NO_COLOR", "When set and not empty, no colours are used." },
 		{ "CLICOLOR, CLICOLOR_FORCE, FORCE_COLOR",
 			"0 in the first: no colours; anything in the others: colours also without a terminal." },
 		{ "TERM, COLORTERM",

@@ -32,7 +32,7 @@ LatheModel *model_open(const Args *a, const char *ckpt, const char *precision_op
 	if (!path)
 		return NULL;
 	LatheOpenOptions o = { .threads = cli_threads(a), .layers = args_int(a, "layers", 0),
-			       .memory_limit = (size_t)args_int(a, "memory-limit", 0),
+			       .memory_limit = cli_memory_limit(a),
 			       .precision = precision_option ? args_str(a, precision_option, NULL) : NULL };
 	LatheError le = { 0 };
 	LatheModel *m = lathe_open(path, &o, &le);
@@ -44,10 +44,12 @@ LatheModel *model_open(const Args *a, const char *ckpt, const char *precision_op
 	return m;
 }
 
-bool model_attention(const Args *a, int *form, Err *e)
+bool model_attention(const Args *a, LatheAttention *form, Err *e)
 {
 	const char *s = args_str(a, "attention", "auto");
-	*form = strcmp(s, "naive") == 0 ? LATHE_ATTENTION_NAIVE : strcmp(s, "absorbed") == 0 ? LATHE_ATTENTION_ABSORBED : LATHE_ATTENTION_AUTO;
+	*form = strcmp(s, "naive") == 0      ? LATHE_ATTENTION_NAIVE
+		: strcmp(s, "absorbed") == 0 ? LATHE_ATTENTION_ABSORBED
+					     : LATHE_ATTENTION_AUTO;
 	return *form != LATHE_ATTENTION_AUTO || strcmp(s, "auto") == 0 ||
 	       err_set(e, E_2003, "--attention %s: known are naive, absorbed and auto", s);
 }
@@ -100,7 +102,8 @@ bool model_prompt(const Args *a, const LatheModel *m, int32_t **ids, size_t *n, 
 	buf_done(&b);
 	for (size_t i = 0; ok && i < *n; i++)
 		if ((*ids)[i] < 0 || (*ids)[i] >= lathe_vocab(m))
-			ok = err_set(e, E_2003, "token id %d is out of range: the vocabulary has %lld", (*ids)[i], (long long)lathe_vocab(m));
+			ok = err_set(e, E_2003, "token id %d is out of range: the vocabulary has %lld",
+				(*ids)[i], (long long)lathe_vocab(m));
 	return ok;
 }
 

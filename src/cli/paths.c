@@ -158,21 +158,3 @@ bool cli_out(const Buf *b, Err *e)
 	}
 	return true;
 }
-
-static bool env_set(const char *name)
-{
-	const char *v = getenv(name);
-	return v && *v;
-}
-
-bool cli_color(const Args *a, int fd)
-{
-	const char *when = args_str(a, "color", "auto"), *term = getenv("TERM"), *cli = getenv("CLICOLOR");
-	if (strcmp(when, "auto"))
-		return !strcmp(when, "always");
-	if (env_set("NO_COLOR"))
-		return false;
-	if (env_set("CLICOLOR_FORCE") || env_set("FORCE_COLOR"))
-		return true;
-	return isatty(fd) && term && *term && strcmp(term, "dumb") && !(cli && !strcmp(cli, "0"));
-}

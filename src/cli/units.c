@@ -1,4 +1,5 @@
-/* units.c - numbers with their units, names made safe, and columns aligned by what they show, not by their bytes. */
+/* units.c - numbers with their units, names made safe, and columns aligned by what they show, not by their
+ * bytes. */
 #include "cli/units.h"
 #include "base/utf8.h"
 #include <langinfo.h>
@@ -94,7 +95,8 @@ void units_bar(Buf *b, double share, int width)
 		return;
 	}
 	for (; n >= 8; n -= 8)
-		buf_adds(b, "\xe2\x96\x88"); /* a full block; the seven left ones follow it in Unicode, growing thinner */
+		/* a full block; the seven left ones follow it in Unicode, growing thinner */
+		buf_adds(b, "\xe2\x96\x88");
 	if (n > 0)
 		buf_printf(b, "\xe2\x96%c", (char)(0x88 + 8 - n));
 }

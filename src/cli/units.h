@@ -10,7 +10,8 @@ void units_bytes(Buf *b, double n);             /* 68.62 KiB, powers of 1024 */
 /* A name from a file, made safe, then blanks up to width columns (none after the last column: width 0). */
 void units_name(Buf *b, const char *s, int width);
 int units_name_width(const char *s);            /* its columns when shown by units_name */
-/* Blanks until the text since `from` is width columns wide; `before` puts them in front of it (right-aligned). */
+/* Blanks until the text since `from` is width columns wide; `before` puts them in front of it
+ * (right-aligned). */
 void units_pad(Buf *b, size_t from, int width);
 void units_pad_before(Buf *b, size_t from, int width);
 /* A bar of share (0..1) of width columns; eighths of a block in UTF-8, '#' elsewhere. */

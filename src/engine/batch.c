@@ -1,5 +1,5 @@
-/* batch.c - several texts side by side: their next tokens come from one forward. A row's bits do not depend on its company, so each text is
- * the one that a session of its own would have made. */
+/* batch.c - several texts side by side: their next tokens come from one forward. A row's bits do not
+ * depend on its company, so each text is the one that a session of its own would have made. */
 #include "engine/engine.h"
 #include <stdlib.h>
 #include <string.h>
@@ -43,13 +43,15 @@ static bool batch_fits(const Batcher *b, Err *e)
 			longest = (int64_t)b->text[i].n + b->text[i].max_tokens;
 	if (longest > b->m->lm->c.max_position_embeddings)
 		longest = b->m->lm->c.max_position_embeddings;
-	LmForecast f = lm_forecast(b->m->lm, longest, b->n_text, options_cache(b->o));
+	LmForecast f = lm_forecast(b->m->lm, longest, b->n_text, session_cache_dtype(b->o));
 	int64_t need = f.weights + f.cache + f.work * b->n_text;
 	if (!b->m->memory_limit || need <= (int64_t)b->m->memory_limit)
 		return true;
-	return err_set(e, E_5002, "%d texts of up to %lld tokens need %.1f MiB (weights %.1f, cache %.1f), the limit is %.1f MiB; take fewer "
-		       "or raise --memory-limit", b->n_text, (long long)longest, (double)need / 1048576, (double)f.weights / 1048576,
-		       (double)f.cache / 1048576, (double)b->m->memory_limit / 1048576);
+	return err_set(e, E_5002,
+		"%d texts of up to %lld tokens need %.1f MiB (weights %.1f, cache %.1f), the limit is %.1f "
+		"MiB; take fewer or raise --memory-limit",
+		b->n_text, (long long)longest, (double)need / 1048576, (double)f.weights / 1048576,
+		(double)f.cache / 1048576, (double)b->m->memory_limit / 1048576);
 }
 
 static bool batch_init(Batcher *b, Err *e)
@@ -65,14 +67,14 @@ static bool batch_init(Batcher *b, Err *e)
 	if (!b->lane || !b->id || !b->pos || !b->seq || !b->slot || !b->which)
 		return err_set(e, E_5001, "out of memory for %d texts", b->n_text);
 	for (int i = 0; i < b->n_text; i++) {
-		Sampling how = options_sampling(b->m, b->o);
+		Sampling how = session_sampling(b->m, b->o);
 		how.seed = b->o->seed + (uint64_t)i;
 		if (!sampler_init(&b->lane[i].sampler, &how, vocab, e))
 			return false;
 	}
 	if (!batch_fits(b, e))
 		return false;
-	b->kv = lm_kv(b->m->lm, b->n_text, 256, options_cache(b->o), e);
+	b->kv = lm_kv(b->m->lm, b->n_text, 256, session_cache_dtype(b->o), e);
 	return b->kv != NULL;
 }
 
@@ -156,13 +158,14 @@ static bool batch_step(Batcher *b, Err *e)
 	return logits != NULL;
 }
 
-bool lathe_batch(LatheModel *m, const LatheSessionOptions *o, const LatheBatchText *text, int n, LatheBatchFn fn, void *ud, LatheError *error)
+bool lathe_batch(LatheModel *m, const LatheSessionOptions *o, const LatheBatchText *text, int n,
+	LatheBatchFn fn, void *ud, LatheError *error)
 {
 	static const LatheSessionOptions none;
 	Err e = { 0 };
 	Batcher b = { .m = m, .o = o ? o : &none, .text = text, .n_text = n, .fn = fn, .ud = ud };
 	bool ok = n > 0 || err_set(&e, E_2003, "a batch needs at least one text");
-	ok = ok && options_check(m, b.o, &e) && batch_init(&b, &e);
+	ok = ok && session_options_check(m, b.o, &e) && batch_init(&b, &e);
 	for (int i = 0; ok && i < n; i++)
 		ok = batch_prefill(&b, i, &e);
 	while (ok && b.n_open > 0)

@@ -14,21 +14,42 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void bench_close(BenchResult *r, double limit, const char *unit)
+static double median_of(const double *x, int n)
 {
 	double v[BENCH_REPEATS_MAX];
-	memcpy(v, r->repeats, sizeof v);
-	qsort(v, (size_t)r->n, sizeof *v, by_value);
-	r->value = r->n % 2 ? v[r->n / 2] : (v[r->n / 2 - 1] + v[r->n / 2]) / 2;
-	r->limit = limit;
-	r->share = limit > 0 ? r->value / limit : 0;
-	r->unit = unit;
+	memcpy(v, x, sizeof *v * (size_t)n);
+	qsort(v, (size_t)n, sizeof *v, by_value);
+	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-static int bench_repeats(const BenchJob *j, int usual)
+/* Time that counts: with one thread its own processor time, so that others on the machine count less. */
+static double bench_clock(const Pool *p)
+{
+	return pool_threads(p) == 1 ? clock_thread() : clock_now();
+}
+
+/* Measures value and limit in turns, after one turn that does not count: what slows the machine for a while slows both, and the share is
+ * the median of the ratios of the pairs. once gives a negative number on failure. */
+static bool bench_pairs(const BenchJob *j, int usual, double (*once)(void *), double (*limit)(void *), void *ud, BenchResult *r)
 {
 	int n = j->repeats > 0 ? j->repeats : usual;
-	return n < BENCH_REPEATS_MAX ? n : BENCH_REPEATS_MAX;
+	double limits[BENCH_REPEATS_MAX], ratio[BENCH_REPEATS_MAX];
+	if (n > BENCH_REPEATS_MAX)
+		n = BENCH_REPEATS_MAX;
+	for (int i = -1; i < n; i++) {
+		double v = once(ud), l = i < 0 ? 0 : limit(ud);
+		if (v < 0)
+			return false;
+		if (i < 0)
+			continue;
+		r->repeats[r->n++] = v;
+		limits[i] = l;
+		ratio[i] = l > 0 ? v / l : 0;
+	}
+	r->value = median_of(r->repeats, n);
+	r->limit = median_of(limits, n);
+	r->share = median_of(ratio, n);
+	return true;
 }
 
 /* --- gemm --- */
@@ -56,23 +77,34 @@ static bool gemm_data(const BenchJob *j, real **x, void **W, real **y, Err *e)
 	return true;
 }
 
+typedef struct Gemm { const BenchJob *j; const real *x; real *y; Mat W; double flop; int calls; } Gemm;
+
+static double gemm_once(void *ud)
+{
+	const Gemm *g = ud;
+	const BenchJob *j = g->j;
+	double t = bench_clock(j->pool);
+	for (int c = 0; c < g->calls; c++)
+		gemm_nt(j->pool, j->rows, g->x, j->k, &g->W, g->y, j->n, j->round_bf16 ? GEMM_X_BF16 : 0);
+	return g->flop * g->calls / (bench_clock(j->pool) - t) * 1e-9;
+}
+
+static double gemm_limit(void *ud)
+{
+	const BenchJob *j = ((const Gemm *)ud)->j;
+	return limit_flops(j->pool, j->round_bf16 ? j->dtype : DT_F32) * pool_threads(j->pool);
+}
+
 bool bench_gemm(const BenchJob *j, BenchResult *r, Err *e)
 {
 	real *x = NULL, *y = NULL;
 	void *W = NULL;
 	bool ok = gemm_data(j, &x, &W, &y, e);
-	Mat m = { .data = W, .dtype = j->dtype, .rows = j->n, .cols = j->k, .stride = j->k };
-	double flop = 2.0 * (double)j->rows * (double)j->n * (double)j->k;
-	int calls = (int)(4e8 / flop) + 1;
-	for (int i = -2; ok && i < bench_repeats(j, 15); i++) {
-		double t = clock_now();
-		for (int c = 0; c < calls; c++)
-			gemm_nt(j->pool, j->rows, x, j->k, &m, y, j->n, j->round_bf16 ? GEMM_X_BF16 : 0);
-		if (i >= 0)
-			r->repeats[r->n++] = flop * calls / (clock_now() - t) * 1e-9;
-	}
-	if (ok)
-		bench_close(r, limit_flops(j->pool, j->round_bf16 ? j->dtype : DT_F32) * pool_threads(j->pool), "GFLOP/s");
+	Gemm g = { .j = j, .x = x, .y = y, .flop = 2.0 * (double)j->rows * (double)j->n * (double)j->k };
+	g.W = (Mat){ .data = W, .dtype = j->dtype, .rows = j->n, .cols = j->k, .stride = j->k };
+	g.calls = (int)(4e8 / g.flop) + 1;
+	ok = ok && bench_pairs(j, 15, gemm_once, gemm_limit, &g, r);
+	r->unit = "GFLOP/s";
 	snprintf(r->limit_is, sizeof r->limit_is, "multiply-adds from registers, %d thread%s; y[%lld,%lld] = x W^T, k %lld", pool_threads(j->pool),
 		 pool_threads(j->pool) > 1 ? "s" : "", (long long)j->rows, (long long)j->n, (long long)j->k);
 	free(x);
@@ -110,7 +142,7 @@ static double token_bytes(const Lm *m)
 	return all - idle;
 }
 
-typedef struct Course { const BenchJob *j; Tape *tape; Kv *kv; int32_t *id; int32_t *pos; Seq *seq; int *slot; } Course;
+typedef struct Course { const BenchJob *j; Tape *tape; Kv *kv; int32_t *id; int32_t *pos; Seq *seq; int *slot; double bytes, set; int turn; Err *e; } Course;
 
 static void course_done(Course *c)
 {
@@ -124,7 +156,7 @@ static void course_done(Course *c)
 
 static bool course_init(Course *c, const BenchJob *j, int64_t rows, int64_t context, Err *e)
 {
-	*c = (Course){ .j = j };
+	*c = (Course){ .j = j, .e = e };
 	size_t n = (size_t)(rows > j->batch ? rows : j->batch) + 1;
 	c->tape = tape_new(j->pool, 0);
 	c->id = calloc(n, sizeof *c->id);
@@ -184,39 +216,45 @@ static bool course_forward(Course *c, int64_t pos, int64_t n, AttnForm form, Err
 	return true;
 }
 
-static bool decode_run(Course *c, BenchResult *r, Err *e)
+static double decode_once(void *ud)
 {
+	Course *c = ud;
 	const BenchJob *j = c->j;
-	int64_t at = j->depth, steps = j->tokens;
-	for (int i = 0; i < 4; i++)
-		if (!course_forward(c, at, 1, FORM_ABSORBED, e))
-			return false;
-	for (int k = 0; k < bench_repeats(j, 9); k++) {
-		double t = clock_now();
-		for (int64_t i = 0; i < steps; i++)
-			if (!course_forward(c, at + i, 1, FORM_ABSORBED, e))
-				return false;
-		r->repeats[r->n++] = (double)(steps * j->batch) / (clock_now() - t);
+	double t = bench_clock(j->pool);
+	for (int64_t i = 0; i < j->tokens; i++)
+		if (!course_forward(c, j->depth + i, 1, FORM_ABSORBED, c->e))
+			return -1;
+	return (double)(j->tokens * j->batch) / (bench_clock(j->pool) - t);
+}
+
+static double decode_limit(void *ud)
+{
+	const Course *c = ud;
+	return (double)c->j->batch * limit_read(c->j->pool, (size_t)c->set) * 1e9 / c->bytes;
+}
+
+/* Bytes of cache that one token of one sequence reads, at the middle of a repeat. */
+static double token_cache(const BenchJob *j)
+{
+	double cache = 0;
+	for (int l = 0; l < j->m->n_layers; l++) {
+		KvShape s = attn_kv_shape(&j->m->block[l].attn);
+		cache += (double)(s.width[0] + s.width[1]) * (double)sizeof(real) * ((double)j->depth + (double)j->tokens / 2);
 	}
-	return true;
+	return cache;
 }
 
 bool bench_decode(const BenchJob *j, BenchResult *r, Err *e)
 {
 	Course c;
-	bool ok = course_init(&c, j, 1, j->depth + j->tokens + 8, e) && course_fill(&c, j->depth, e) && decode_run(&c, r, e);
-	if (ok) {
-		double cache = 0;
-		for (int l = 0; l < j->m->n_layers; l++) {
-			KvShape s = attn_kv_shape(&j->m->block[l].attn);
-			cache += (double)(s.width[0] + s.width[1]) * (double)sizeof(real) * ((double)j->depth + (double)j->tokens / 2);
-		}
-		double bytes = token_bytes(j->m), set = (double)j->m->weight_bytes + cache * (double)j->batch;
-		double rate = limit_read(j->pool, (size_t)(set < 256e6 ? set : 256e6)) * 1e9;
-		bench_close(r, (double)j->batch * rate / (bytes + cache * (double)j->batch), "tok/s");
-		snprintf(r->limit_is, sizeof r->limit_is, "%.2f MB of weights and %.2f MB of cache a token at %.1f GB/s (a set of %.0f MB)", bytes / 1e6,
-			 cache / 1e6, rate / 1e9, set / 1e6);
-	}
+	double weights = token_bytes(j->m), cache = token_cache(j), set = (double)j->m->weight_bytes + cache * (double)j->batch;
+	bool ok = course_init(&c, j, 1, j->depth + j->tokens + 8, e) && course_fill(&c, j->depth, e);
+	c.bytes = weights + cache * (double)j->batch;
+	c.set = set < 256e6 ? set : 256e6;
+	ok = ok && bench_pairs(j, 9, decode_once, decode_limit, &c, r);
+	r->unit = "tok/s";
+	snprintf(r->limit_is, sizeof r->limit_is, "%.2f MB of weights and %.2f MB of cache a token, read from a set of %.0f MB", weights / 1e6,
+		 cache / 1e6, set / 1e6);
 	course_done(&c);
 	return ok;
 }
@@ -241,25 +279,33 @@ static double prompt_flop(const Lm *m, double T)
 	return 2 * (sum * T + h * (double)c->vocab_size);
 }
 
+static double prefill_once(void *ud)
+{
+	Course *c = ud;
+	const BenchJob *j = c->j;
+	Rng g = rng_make(5, (uint64_t)c->turn++);
+	for (int64_t i = 0; i < j->tokens * j->batch; i++)
+		c->id[i] = (int32_t)rng_below(&g, (uint32_t)j->m->c.vocab_size);
+	double t = bench_clock(j->pool);
+	if (!course_forward(c, 0, j->tokens, FORM_NAIVE, c->e))
+		return -1;
+	return (double)(j->tokens * j->batch) / (bench_clock(j->pool) - t);
+}
+
+static double prefill_limit(void *ud)
+{
+	const BenchJob *j = ((const Course *)ud)->j;
+	double T = (double)j->tokens, peak = limit_flops(j->pool, j->round_bf16 ? DT_BF16 : DT_F32) * pool_threads(j->pool);
+	return peak * 1e9 / (prompt_flop(j->m, T) / T);
+}
+
 bool bench_prefill(const BenchJob *j, BenchResult *r, Err *e)
 {
 	Course c;
-	int64_t T = j->tokens;
-	bool ok = course_init(&c, j, T * j->batch, T, e);
-	Rng g = rng_make(5, 6);
-	for (int k = -1; ok && k < bench_repeats(j, 7); k++) {
-		for (int64_t i = 0; i < T * j->batch; i++)
-			c.id[i] = (int32_t)rng_below(&g, (uint32_t)j->m->c.vocab_size);
-		double t = clock_now();
-		ok = course_forward(&c, 0, T, FORM_NAIVE, e);
-		if (k >= 0)
-			r->repeats[r->n++] = (double)(T * j->batch) / (clock_now() - t);
-	}
-	if (ok) {
-		double peak = limit_flops(j->pool, j->round_bf16 ? DT_BF16 : DT_F32) * pool_threads(j->pool), per = prompt_flop(j->m, (double)T) / (double)T;
-		bench_close(r, peak * 1e9 / per, "tok/s");
-		snprintf(r->limit_is, sizeof r->limit_is, "%.3f MFLOP a token at %.1f GFLOP/s", per / 1e6, peak);
-	}
+	double T = (double)j->tokens;
+	bool ok = course_init(&c, j, j->tokens * j->batch, j->tokens, e) && bench_pairs(j, 7, prefill_once, prefill_limit, &c, r);
+	r->unit = "tok/s";
+	snprintf(r->limit_is, sizeof r->limit_is, "%.3f MFLOP a token at the multiply-add rate", prompt_flop(j->m, T) / T / 1e6);
 	course_done(&c);
 	return ok;
 }

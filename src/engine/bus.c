@@ -168,7 +168,20 @@ void bus_reply(Bus *b, int viewer, const Buf *json)
 	pthread_mutex_unlock(&b->lock);
 }
 
-void bus_done(Bus *b)
+void bus_reply_begin(Jout *j, Buf *out, const json_t *command, bool ok)
+{
+	const json_t *id = json_object_get(command, "id");
+	jout_init(j, out);
+	jout_obj(j);
+	jout_key(j, "id");
+	if (json_is_integer(id))
+		jout_int(j, json_integer_value(id));
+	else
+		jout_null(j);
+	jout_kbool(j, "ok", ok);
+}
+
+void bus_finish(Bus *b)
 {
 	pthread_mutex_lock(&b->lock);
 	b->done = true;
@@ -293,7 +306,7 @@ uint64_t bus_serial(Bus *b)
 	return n;
 }
 
-bool bus_is_done(Bus *b)
+bool bus_is_finished(Bus *b)
 {
 	pthread_mutex_lock(&b->lock);
 	bool done = b->done;

@@ -22,12 +22,14 @@ typedef struct Job { int viewer; json_t *command; /* NULL: this viewer has left 
 /* wait: seconds, negative: until there is a job or bus_quit. The command belongs to the caller. */
 bool bus_take(Bus *b, Job *out, double wait);
 void bus_reply(Bus *b, int viewer, const Buf *json);
-void bus_done(Bus *b);                /* the computing thread ends */
+/* Opens the object of a reply with the command's id (null when it has none) and ok. */
+void bus_reply_begin(Jout *j, Buf *out, const json_t *command, bool ok);
+void bus_finish(Bus *b);              /* the computing thread ends */
 
 /* --- the socket thread --- */
 enum { BUS_JOBS = 64 };
-bool bus_post(Bus *b, int viewer,
-	json_t *command); /* takes the reference; false: BUS_JOBS wait already (command stays the caller's) */
+/* Takes the reference; false: BUS_JOBS wait already, and the command stays the caller's. */
+bool bus_post(Bus *b, int viewer, json_t *command);
 void bus_gone(Bus *b, int viewer);    /* always taken */
 int bus_wake_fd(const Bus *b);        /* readable when there is something to send */
 void bus_wake_clear(Bus *b);
@@ -37,7 +39,7 @@ bool bus_reply_take(Bus *b, int *viewer, Buf *out);
  * skipped (the snapshot); behind that probes more than lag bytes old are, and *drops grows. */
 void bus_pull(Bus *b, uint64_t *cursor, uint64_t joined, size_t max, size_t lag, Buf *out, uint64_t *drops);
 uint64_t bus_serial(Bus *b);
-bool bus_is_done(Bus *b);
+bool bus_is_finished(Bus *b);
 
 /* --- both --- */
 void bus_quit(Bus *b);

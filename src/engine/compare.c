@@ -49,8 +49,8 @@ static void trail_done(Trail *t)
 	free(t->seen);
 }
 
-static const char *const watched[] = { "embed", "layers.*.attn.out", "layers.*.moe.topk", "layers.*.mlp.out", "layers.*.resid_post",
-				       "final", "logits", NULL };
+static const char *const watched[] = { "embed", "layers.*.attn.out", "layers.*.moe.topk", "layers.*.mlp.out",
+	"layers.*.resid_post", "final", "logits", NULL };
 
 static bool trail_run(LatheModel *m, const int32_t *ids, size_t n, LatheAttention at, Trail *t, Err *e)
 {
@@ -86,14 +86,18 @@ static void compare_routes(const Seen *a, const Seen *b, CompareReport *r)
 {
 	for (int64_t i = 0; i < a->rows; i++) {
 		r->routes++;
-		r->routes_flipped += a->width != b->width || set_differs(a->k + i * a->width, b->k + i * b->width, a->width);
+		r->routes_flipped += a->width != b->width ||
+			set_differs(a->k + i * a->width, b->k + i * b->width, a->width);
 	}
 }
 
 static void compare_values(const Seen *a, const Seen *b, CompareReport *r)
 {
 	CompareLayer *l = &r->layer[r->n++];
-	*l = (CompareLayer){ .name = strdup(a->name), .same_shape = a->rows == b->rows && a->width == b->width, .max_abs = NAN, .rel_l2 = NAN };
+	*l = (CompareLayer){ .name = strdup(a->name),
+		.same_shape = a->rows == b->rows && a->width == b->width,
+		.max_abs = NAN,
+		.rel_l2 = NAN };
 	if (l->same_shape) {
 		double worst = 0, num = 0, den = 0;
 		for (int64_t i = 0; i < a->rows * a->width; i++) {
@@ -164,12 +168,13 @@ static bool compare_trails(const Trail *a, const Trail *b, CompareReport *r, Err
 	return true;
 }
 
-bool compare_run(LatheModel *a, LatheModel *b, const int32_t *ids, size_t n, LatheAttention at_a, LatheAttention at_b,
-		 CompareReport *out, Err *e)
+bool compare_run(LatheModel *a, LatheModel *b, const int32_t *ids, size_t n, LatheAttention at_a,
+	LatheAttention at_b, CompareReport *out, Err *e)
 {
 	Trail ta = { 0 }, tb = { 0 };
 	*out = (CompareReport){ 0 };
-	bool ok = trail_run(a, ids, n, at_a, &ta, e) && trail_run(b, ids, n, at_b, &tb, e) && compare_trails(&ta, &tb, out, e);
+	bool ok = trail_run(a, ids, n, at_a, &ta, e) && trail_run(b, ids, n, at_b, &tb, e) &&
+		compare_trails(&ta, &tb, out, e);
 	trail_done(&ta);
 	trail_done(&tb);
 	return ok;

@@ -12,7 +12,7 @@ typedef struct CompareReport {
 	double top1_agree;        /* share of positions with the same best token */
 	int64_t routes, routes_flipped; /* (token, layer) choices in all; those whose set of experts differs */
 } CompareReport;
-bool compare_run(LatheModel *a, LatheModel *b, const int32_t *ids, size_t n, LatheAttention at_a, LatheAttention at_b,
-		 CompareReport *out, Err *e);
+bool compare_run(LatheModel *a, LatheModel *b, const int32_t *ids, size_t n, LatheAttention at_a,
+	LatheAttention at_b, CompareReport *out, Err *e);
 void compare_done(CompareReport *r);
 #endif

@@ -1,8 +1,9 @@
 /* draft.c - drafts from the MTP modules (V3 report 2.2 and 5.4.3; mtp.md 5).
  *
- * Module j turns the hidden state of position i and the token i+1+j into a guess at token i+2+j. Its cache holds pairs of accepted
- * tokens only; pairs made with drafts are computed again once the tokens are known. Level 0 hidden states are the main model's after its
- * final norm, level j+1 those of module j after its own norm. */
+ * Module j turns the hidden state of position i and the token i+1+j into a guess at token i+2+j. Its cache
+ * holds pairs of accepted tokens only; pairs made with drafts are computed again once the tokens are
+ * known. Level 0 hidden states are the main model's after its final norm, level j+1 those of module j
+ * after its own norm. */
 #include "engine/engine.h"
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +16,12 @@ void draft_done(LatheSession *s)
 		free(s->hid[l].row);
 }
 
-/* A module that is right less than one time in seven costs more than it saves: auto stops using it after a trial. */
+/* A module that is right less than one time in seven costs more than it saves: auto stops using it after a
+ * trial. */
 bool draft_paying(const LatheSession *s)
 {
-	return s->o.mtp == LATHE_MTP_ON || s->stats.drafted < DRAFT_TRIAL || s->stats.accepted * 7 >= s->stats.drafted;
+	return s->o.mtp == LATHE_MTP_ON || s->stats.drafted < DRAFT_TRIAL ||
+		s->stats.accepted * 7 >= s->stats.drafted;
 }
 
 /* Rows at positions [at, at+n) of a level; they follow or overwrite what is there. */
@@ -60,7 +63,8 @@ static void draft_drop(LatheSession *s, int level, int64_t begin)
 	h->from += gone;
 }
 
-void draft_cut(LatheSession *s, int level, int64_t end)
+/* Drops rows from `end` on. */
+static void draft_cut(LatheSession *s, int level, int64_t end)
 {
 	Hidden *h = &s->hid[level];
 	if (h->from + h->n > end)
@@ -72,7 +76,8 @@ static int32_t draft_token(const LatheSession *s, int64_t position)
 	return position < s->n ? s->id[position] : s->draft[position - s->n];
 }
 
-/* Runs module j over pairs [at, at+n); returns its output rows, and its logits for the last pair when `logits`. */
+/* Runs module j over pairs [at, at+n); returns its output rows, and its logits for the last pair when
+ * `logits`. */
 static Ten *draft_forward(LatheSession *s, int j, int64_t at, int n, Ten **logits, Err *e)
 {
 	Tape *t = s->m->tape;
@@ -87,7 +92,10 @@ static Ten *draft_forward(LatheSession *s, int j, int64_t at, int n, Ten **logit
 	int slot = 0;
 	Batch b = { n, id, pos, 1, &seq, &slot };
 	Run r = { s->m->lm, s->kv, &b, n > DRAFT_MAX ? FORM_NAIVE : FORM_ABSORBED };
-	Ten *hid = tape_leaf(t, ten_wrap(REAL_DTYPE, s->hid[j].row + (at - s->hid[j].from) * w, 2, (int64_t[]){ n, w }, "hidden"), false);
+	Ten *hid = tape_leaf(t,
+		ten_wrap(REAL_DTYPE, s->hid[j].row + (at - s->hid[j].from) * w, 2, (int64_t[]){ n, w },
+			"hidden"),
+		false);
 	s->m->probe_position = at;
 	Ten *out = id ? mtp_hidden(t, &r, j, hid) : NULL;
 	if (logits)

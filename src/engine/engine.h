@@ -46,22 +46,20 @@ struct LatheSession {
 };
 
 int watch_id(const struct Watch *w);
-/* A model of random weights behind the same functions: benches. */
-LatheModel *lathe_random(const Config *c, Dtype dtype, AttnKind kind, int G, const LatheOpenOptions *o, Err *e);
 
 /* draft.c */
 void draft_done(LatheSession *s);
 bool draft_keep(LatheSession *s, int level, int64_t at, const real *row, int64_t n, Err *e);
-void draft_cut(LatheSession *s, int level, int64_t end);
 bool draft_run(LatheSession *s, Err *e);                       /* fills draft[] for positions n.. */
 bool draft_paying(const LatheSession *s);
 
 /* token.c */
-bool options_check(const LatheModel *m, const LatheSessionOptions *o, Err *e);
-Sampling options_sampling(const LatheModel *m, const LatheSessionOptions *o);
-Dtype options_cache(const LatheSessionOptions *o);
+bool session_options_check(const LatheModel *m, const LatheSessionOptions *o, Err *e);
+Sampling session_sampling(const LatheModel *m, const LatheSessionOptions *o);
+Dtype session_cache_dtype(const LatheSessionOptions *o);
 /* Facts about the token `id` at `position` under these logits. */
-void token_facts(const LatheModel *m, const LatheSessionOptions *o, const real *logits, int32_t id, int64_t position, LatheToken *t);
+void token_facts(const LatheModel *m, const LatheSessionOptions *o, const real *logits, int32_t id,
+	int64_t position, LatheToken *t);
 bool token_finite(const LatheModel *m, const real *logits, int64_t position, Err *e);
 bool token_is_eos(const LatheModel *m, const LatheSessionOptions *o, int32_t id);
 

@@ -1,9 +1,11 @@
-/* forms.c - naive and absorbed attention on the same text: the same model up to rounding, and this says how far up to. */
+/* forms.c - naive and absorbed attention on the same text: the same model up to rounding, and this says
+ * how far up to. */
 #include "engine/compare.h"
 #include "engine/jobs.h"
 #include <math.h>
 
-enum { FORMS_TOKENS = 256 }; /* of the text's beginning: two forwards of so many are over before one notices */
+/* of the text's beginning: two forwards of so many are over before one notices */
+enum { FORMS_TOKENS = 256 };
 
 /* The layer value, of those compared, that is relatively farthest away. */
 static const CompareLayer *forms_worst(const CompareReport *r)

@@ -10,6 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
+bool jobs_error(Err *e, const LatheError *from)
+{
+	return err_set(e, from->code ? from->code : E_5001, "%s", from->text);
+}
+
 bool jobs_init(Jobs *j, Bus *bus, const char *name)
 {
 	*j = (Jobs){ .bus = bus, .publish = { .bus = bus }, .told_state = ENGINE_ERROR };
@@ -48,7 +53,7 @@ void jobs_done(Jobs *j)
 
 static void put_progress(Jout *o, const Jobs *j)
 {
-	const Run *r = &j->run;
+	const TextRun *r = &j->run;
 	jout_key(o, "progress");
 	if (j->state == ENGINE_PREFILL && r->n_pending > 0)
 		jout_f32(o, (float)((double)r->fed / (double)r->n_pending));
@@ -130,7 +135,7 @@ bool jobs_load(Jobs *j, const char *path, Err *e)
 	j->model = lathe_open(path, &o, &le);
 	if (!j->model) {
 		j->error = (Err){ 0 };
-		err_set(&j->error, le.code ? le.code : E_5001, "%s", le.text);
+		jobs_error(&j->error, &le);
 		jobs_state(j, ENGINE_ERROR);
 		return err_set(e, j->error.code, "%s", j->error.text);
 	}
@@ -138,16 +143,6 @@ bool jobs_load(Jobs *j, const char *path, Err *e)
 	tell_card(j);
 	jobs_state(j, ENGINE_IDLE);
 	return true;
-}
-
-static void put_id(Jout *o, const json_t *command)
-{
-	const json_t *id = json_object_get(command, "id");
-	jout_key(o, "id");
-	if (json_is_integer(id))
-		jout_int(o, json_integer_value(id));
-	else
-		jout_null(o);
 }
 
 /* The fields of a command's reply follow id and ok, which are known only after it has run: they are written
@@ -161,10 +156,7 @@ static void answer(Jobs *j, int viewer, const json_t *command)
 	jout_obj(&f);
 	bool ok = orders_run(j, viewer, command, &f, &e);
 	jout_end_obj(&f);
-	jout_init(&o, &reply);
-	jout_obj(&o);
-	put_id(&o, command);
-	jout_kbool(&o, "ok", ok);
+	bus_reply_begin(&o, &reply, command, ok);
 	if (!ok) {
 		jout_kint(&o, "code", e.code);
 		jout_kstr(&o, "error", e.text);

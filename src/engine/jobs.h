@@ -20,7 +20,7 @@ typedef struct RunOptions { LatheSessionOptions s; char cache_dtype[8]; int64_t 
 
 enum { RUN_ACCEPTED = 8, RUN_RATES = 32 };
 /* One text: its session, what is still to be fed and to be made. */
-typedef struct Run {
+typedef struct TextRun {
 	LatheSession *session;
 	int64_t number;              /* texts since the engine began */
 	int32_t *pending;            /* given tokens not fed yet: pending[fed .. n_pending) */
@@ -36,7 +36,7 @@ typedef struct Run {
 	double begun, told;          /* seconds: of the text, of the last gen.stats */
 	double rate_time[RUN_RATES]; /* ends of the last tokens, a ring */
 	int64_t n_rates;
-} Run;
+} TextRun;
 
 typedef struct Jobs {
 	Bus *bus;
@@ -47,7 +47,7 @@ typedef struct Jobs {
 	char *name;                  /* of the engine */
 	LoadOptions load;
 	RunOptions defaults;
-	Run run;
+	TextRun run;
 	EngineState state, told_state;
 	double changed;              /* when the state began */
 	Err error;                   /* of the state ENGINE_ERROR */
@@ -64,6 +64,9 @@ bool jobs_load(Jobs *j, const char *path, Err *e);
 void jobs_tell(Jobs *j);
 void jobs_state(Jobs *j, EngineState s);
 
+/* Moves an error of the library into e; always false. */
+bool jobs_error(Err *e, const LatheError *from);
+
 /* orders.c: carries one command out and puts the reply's fields (not id and ok) into reply. */
 bool orders_run(Jobs *j, int viewer, const json_t *command, Jout *reply, Err *e);
 
@@ -75,6 +78,6 @@ bool run_begin(Jobs *j, const int32_t *ids, size_t n, const RunOptions *o, Err *
 bool run_feed(Jobs *j, const int32_t *ids, size_t n, Err *e);
 void run_end(Jobs *j);           /* frees the session */
 void run_stop(Jobs *j);          /* keeps it */
-bool run_wants(const Run *r);    /* something to do, not paused */
+bool run_wants(const TextRun *r);    /* something to do, not paused */
 void run_advance(Jobs *j);       /* a chunk of prompt, or a token */
 #endif

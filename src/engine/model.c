@@ -1,6 +1,8 @@
-/* model.c - lathe_open and what belongs to a model rather than to a text: tokenizer, watches, replacements. */
+/* model.c - lathe_open and what belongs to a model rather than to a text: tokenizer, watches,
+ * replacements. */
 #include "engine/engine.h"
 #include "base/utf8.h"
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,11 +27,13 @@ void engine_error(const Err *e, LatheError *out)
 
 static int default_threads(void)
 {
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t set;
+	long n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
 	return n < 1 ? 1 : n > 64 ? 64 : (int)n;
 }
 
-/* The tokenizer is optional: a checkpoint without one runs on ids. A broken one is remembered and told when text is asked for. */
+/* The tokenizer is optional: a checkpoint without one runs on ids. A broken one is remembered and told
+ * when text is asked for. */
 static void open_tokenizer(LatheModel *m)
 {
 	char path[4200];
@@ -37,7 +41,9 @@ static void open_tokenizer(LatheModel *m)
 	if (access(path, F_OK) == 0)
 		m->tok = tok_open(path, &m->tok_error);
 	else
-		err_set(&m->tok_error, E_4001, "%s: no tokenizer.json beside the weights; give token ids (--ids)", ckpt_dir(m->lm->ckpt));
+		err_set(&m->tok_error, E_4001,
+			"%s: no tokenizer.json beside the weights; give token ids (--ids)",
+			ckpt_dir(m->lm->ckpt));
 }
 
 static bool open_engine(LatheModel *m, const LatheOpenOptions *o, Err *e)
@@ -76,22 +82,6 @@ LatheModel *lathe_open(const char *path, const LatheOpenOptions *o, LatheError *
 	return NULL;
 }
 
-LatheModel *lathe_random(const Config *c, Dtype dtype, AttnKind kind, int G, const LatheOpenOptions *o, Err *e)
-{
-	LatheModel *m = calloc(1, sizeof *m);
-	if (!m) {
-		err_set(e, E_5001, "out of memory");
-		return NULL;
-	}
-	m->lm = lm_random(c, dtype, kind, G, 1, e);
-	if (m->lm && open_engine(m, o, e)) {
-		err_set(&m->tok_error, E_4001, "a model of random weights has no tokenizer");
-		return m;
-	}
-	lathe_close(m);
-	return NULL;
-}
-
 void lathe_close(LatheModel *m)
 {
 	if (!m)
@@ -120,7 +110,8 @@ bool lathe_has_mtp(const LatheModel *m)
 	return m->lm->n_mtp > 0;
 }
 
-bool lathe_encode(const LatheModel *m, const char *text, size_t n, bool add_bos, int32_t **ids, size_t *n_ids, LatheError *error)
+bool lathe_encode(const LatheModel *m, const char *text, size_t n, bool add_bos, int32_t **ids, size_t *n_ids,
+	LatheError *error)
 {
 	Ids v = { 0 };
 	Err e = { 0 };

@@ -20,7 +20,8 @@ static bool once_ids(Once *x, const OnceOptions *o, int32_t **ids, size_t *n, Er
 {
 	LatheError le = { 0 };
 	if (!o->ids)
-		return lathe_encode(x->jobs.model, o->text, strlen(o->text), true, ids, n, &le) || err_set(e, le.code, "%s", le.text);
+		return lathe_encode(x->jobs.model, o->text, strlen(o->text), true, ids, n, &le) ||
+		       jobs_error(e, &le);
 	*ids = malloc(sizeof **ids * (o->n_ids ? o->n_ids : 1));
 	if (!*ids)
 		return err_set(e, E_5001, "out of memory for %zu ids", o->n_ids);

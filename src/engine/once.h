@@ -1,5 +1,6 @@
-/* once.h - what the engine process does, done once in this process: load, run one prompt to its end, publish into a Store. Pictures without a
- * terminal and recordings of a command come from here, so they hold exactly what a live screen would show. */
+/* once.h - what the engine process does, done once in this process: load, run one prompt to its end,
+ * publish into a Store. Pictures without a terminal and recordings of a command come from here, so they
+ * hold exactly what a live screen would show. */
 #ifndef ENGINE_ONCE_H
 #define ENGINE_ONCE_H
 #include "engine/lathe.h"

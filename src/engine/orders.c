@@ -137,8 +137,7 @@ static bool need_text(const Jobs *j, Err *e)
 static bool encode(const Jobs *j, const char *s, size_t n, bool bos, int32_t **ids, size_t *n_ids, Err *e)
 {
 	LatheError le = { 0 };
-	return lathe_encode(j->model, s, n, bos, ids, n_ids, &le) ||
-	       err_set(e, le.code ? le.code : E_3183, "%s", le.text);
+	return lathe_encode(j->model, s, n, bos, ids, n_ids, &le) || jobs_error(e, &le);
 }
 
 /* The tokenizer_config.json beside the weights. */
@@ -338,21 +337,33 @@ static bool order_stop(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
 	return true;
 }
 
+/* What `set` takes for all texts to come, and `prompt` for one. */
+#define RUN_KEYS \
+	"n temperature top_p top_k min_p seed mtp attention cache_dtype ignore_eos alternatives chunk context"
+
+/* Is key one of the words of a list with blanks between? */
+static bool key_known(const char *key, const char *keys)
+{
+	size_t n = strlen(key);
+	if (strchr(key, ' '))
+		return false;
+	for (const char *at = keys; n > 0 && (at = strstr(at, key)); at += n)
+		if ((at == keys || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0'))
+			return true;
+	return false;
+}
+
 /* {"key":"temperature","value":0.7} is looked at as {"temperature":0.7}. */
 static bool order_set(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
 {
-	static const char *const known = " temperature top_p top_k min_p seed mtp attention cache_dtype "
-					 "ignore_eos alternatives chunk context n ";
-	static const char *const live = " temperature top_p top_k min_p attention ";
+	static const char *const live = "temperature top_p top_k min_p attention";
 	const char *key = NULL;
-	char word[48];
 	(void)viewer;
 	json_t *value = json_object_get(c, "value");
 	if (!get_str(c, "key", &key, e))
 		return false;
-	snprintf(word, sizeof word, " %.40s ", key ? key : "?");
-	if (!key || !value || strchr(key, ' ') || !strstr(known, word))
-		return err_set(e, E_3183, "set: needs a \"value\" and a \"key\" that is one of:%s", known);
+	if (!key || !value || !key_known(key, RUN_KEYS))
+		return err_set(e, E_3183, "set: needs a \"value\" and a \"key\" that is one of: " RUN_KEYS);
 	json_t *one = json_object();
 	json_object_set(one, key, value);
 	RunOptions o = j->defaults;
@@ -360,7 +371,7 @@ static bool order_set(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
 	json_decref(one);
 	if (!ok)
 		return false;
-	bool now = j->run.session && strstr(live, word);
+	bool now = j->run.session && key_known(key, live);
 	if (now && strcmp(key, "attention") == 0 &&
 		!lathe_session_set_attention(j->run.session, o.s.attention))
 		return err_set(e, E_9002, "set: this text cannot change its attention now");
@@ -444,9 +455,6 @@ static bool order_status(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
 	return true;
 }
 
-#define RUN_KEYS                                                                                             \
-	"n temperature top_p top_k min_p seed mtp attention cache_dtype ignore_eos alternatives chunk "      \
-	"context"
 static const struct Order {
 	const char *name;
 	bool (*run)(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e);
@@ -467,15 +475,6 @@ static const struct Order {
 	{ "record_stop", order_record_stop, "" },
 	{ "status", order_status, "" },
 };
-
-static bool key_known(const char *key, const char *keys)
-{
-	size_t n = strlen(key);
-	for (const char *at = keys; n > 0 && (at = strstr(at, key)); at += n)
-		if ((at == keys || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0'))
-			return true;
-	return false;
-}
 
 static bool keys_known(const struct Order *o, const json_t *c, Err *e)
 {

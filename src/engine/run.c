@@ -13,7 +13,7 @@ static const double stats_every = 0.1;
 
 static void run_tell_stats(Jobs *j)
 {
-	Run *r = &j->run;
+	TextRun *r = &j->run;
 	StatsNote n = {
 		.accepted_at = r->accepted_at, .n_accepted = r->n_accepted, .seconds = clock_now() - r->begun
 	};
@@ -32,10 +32,10 @@ static void run_tell_stats(Jobs *j)
 
 void run_end(Jobs *j)
 {
-	Run *r = &j->run;
+	TextRun *r = &j->run;
 	lathe_session_free(r->session);
 	free(r->pending);
-	*r = (Run){ .number = r->number, .step = -1 };
+	*r = (TextRun){ .number = r->number, .step = -1 };
 }
 
 /* gen.run: viewers forget the text before. */
@@ -63,16 +63,11 @@ static void run_tell_begin(Jobs *j, size_t n, const RunOptions *o)
 	buf_done(&b);
 }
 
-static bool set_lathe(Err *e, const LatheError *x)
-{
-	return err_set(e, x->code ? x->code : E_5001, "%s", x->text);
-}
-
 bool run_begin(Jobs *j, const int32_t *ids, size_t n, const RunOptions *o, Err *e)
 {
 	LatheError le = { 0 };
 	RunOptions options = *o;
-	Run *r = &j->run;
+	TextRun *r = &j->run;
 	run_end(j);
 	/* Literals: the session may keep the pointer. */
 	options.s.cache_dtype = strcmp(o->cache_dtype, "bf16") == 0  ? "bf16"
@@ -80,7 +75,7 @@ bool run_begin(Jobs *j, const int32_t *ids, size_t n, const RunOptions *o, Err *
 								     : NULL;
 	r->session = lathe_session_new(j->model, &options.s, &le);
 	if (!r->session)
-		return set_lathe(e, &le);
+		return jobs_error(e, &le);
 	r->number++;
 	r->left = o->n;
 	r->begun = clock_now();
@@ -90,7 +85,7 @@ bool run_begin(Jobs *j, const int32_t *ids, size_t n, const RunOptions *o, Err *
 
 bool run_feed(Jobs *j, const int32_t *ids, size_t n, Err *e)
 {
-	Run *r = &j->run;
+	TextRun *r = &j->run;
 	size_t rest = r->n_pending - r->fed, all, bytes;
 	if (__builtin_add_overflow(rest, n, &all) || __builtin_mul_overflow(all, sizeof *ids, &bytes))
 		return err_set(e, E_5001, "feed: %zu tokens are too many", n);
@@ -110,7 +105,7 @@ bool run_feed(Jobs *j, const int32_t *ids, size_t n, Err *e)
 	return true;
 }
 
-bool run_wants(const Run *r)
+bool run_wants(const TextRun *r)
 {
 	return r->session && !r->paused && (r->fed < r->n_pending || (r->left > 0 && !r->finish));
 }
@@ -126,7 +121,7 @@ static void run_finish(Jobs *j, const char *why)
 
 void run_stop(Jobs *j)
 {
-	Run *r = &j->run;
+	TextRun *r = &j->run;
 	if (!r->session)
 		return;
 	r->n_pending = r->fed;
@@ -139,13 +134,13 @@ static void run_fail(Jobs *j, const LatheError *le)
 	run_finish(j, "error");
 	j->run.n_pending = j->run.fed;
 	j->error = (Err){ 0 };
-	set_lathe(&j->error, le);
+	jobs_error(&j->error, le);
 	jobs_state(j, ENGINE_ERROR);
 }
 
 static void run_tell_given(Jobs *j, int32_t id)
 {
-	Run *r = &j->run;
+	TextRun *r = &j->run;
 	Buf text = BUF_INIT;
 	LatheToken t = { 0 };
 	bool known = r->pos > 0 && lathe_session_prompt_token(r->session, r->pos, &t);
@@ -159,7 +154,7 @@ static void run_tell_given(Jobs *j, int32_t id)
 
 static void run_feed_chunk(Jobs *j)
 {
-	Run *r = &j->run;
+	TextRun *r = &j->run;
 	LatheError le = { 0 };
 	size_t n = r->n_pending - r->fed;
 	if (n > FEED_CHUNK)
@@ -180,7 +175,7 @@ static void run_feed_chunk(Jobs *j)
 }
 
 /* How far down its chain of drafts each accepted token was. */
-static void run_count_draft(Run *r, const LatheToken *t)
+static void run_count_draft(TextRun *r, const LatheToken *t)
 {
 	if (t->draft != LATHE_DRAFT_ACCEPTED) {
 		r->accepted_run = 0;
@@ -195,7 +190,7 @@ static void run_count_draft(Run *r, const LatheToken *t)
 
 static void run_take(Jobs *j, const LatheToken *t)
 {
-	Run *r = &j->run;
+	TextRun *r = &j->run;
 	Buf text = BUF_INIT;
 	piece_push(&r->piece, j->model, t->id, &text);
 	publish_token(&j->publish, j->model, &(TokenNote){ t, false, true, buf_str(&text) });
@@ -209,7 +204,7 @@ static void run_take(Jobs *j, const LatheToken *t)
 
 static void run_token(Jobs *j)
 {
-	Run *r = &j->run;
+	TextRun *r = &j->run;
 	LatheError le = { 0 };
 	LatheToken t = { .drafted_id = -1 };
 	jobs_state(j, ENGINE_DECODE);

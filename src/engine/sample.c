@@ -27,7 +27,8 @@ void sampler_done(Sampler *s)
 static double noise_uniform(uint64_t seed, int64_t position, int32_t id)
 {
 	uint32_t key[2] = { (uint32_t)seed, (uint32_t)(seed >> 32) }, out[4];
-	uint32_t ctr[4] = { (uint32_t)id / 4, 0x73616d70, (uint32_t)position, (uint32_t)((uint64_t)position >> 32) };
+	uint32_t ctr[4] = { (uint32_t)id / 4, 0x73616d70, (uint32_t)position,
+		(uint32_t)((uint64_t)position >> 32) };
 	rng_philox(key, ctr, out);
 	return ((double)out[id & 3] + 0.5) * 0x1p-32;
 }
@@ -43,7 +44,8 @@ static int prefix_top_p(const double *p, int n, double top_p)
 	return n;
 }
 
-/* Candidates in order[0..n), most probable first when a filter needs that order; p[i] their unnormalised probabilities. */
+/* Candidates in order[0..n), most probable first when a filter needs that order; p[i] their unnormalised
+ * probabilities. */
 static int sampler_candidates(Sampler *s, const real *logits)
 {
 	const Sampling *h = &s->how;

@@ -49,7 +49,7 @@ static void *work(void *ud)
 		jobs_work(&s->jobs);
 	/* The recording is closed here, so that it is whole even when nobody waits for the rest. */
 	publish_record_stop(&s->jobs.publish, NULL);
-	bus_done(s->bus);
+	bus_finish(s->bus);
 	return NULL;
 }
 
@@ -168,7 +168,8 @@ static void talk(Serve *s, const struct pollfd *p)
 	}
 }
 
-/* An engine that everybody has left and that has nothing to do ends after a while, so that closed terminals leave no crowd. */
+/* An engine that everybody has left and that has nothing to do ends after a while, so that closed
+ * terminals leave no crowd. */
 static void linger(Serve *s)
 {
 	bool alone = s->o->linger > 0 && s->had_viewer && s->n == 0;
@@ -196,7 +197,7 @@ static int poll_wait(const Serve *s)
 static void loop(Serve *s)
 {
 	struct pollfd p[FIRST + VIEWERS_MAX];
-	while (!bus_is_done(s->bus) && (s->end_at <= 0 || clock_now() < s->end_at)) {
+	while (!bus_is_finished(s->bus) && (s->end_at <= 0 || clock_now() < s->end_at)) {
 		size_t n = poll_set(s, p);
 		linger(s);
 		for (size_t i = n; i < FIRST + VIEWERS_MAX; i++)
@@ -302,7 +303,7 @@ bool serve_run(const ServeOptions *o, ServeEnd *end, Err *e)
 		place_release(&s->place);
 		say_bye(s);
 		end->status = s->status;
-		end->stuck = !bus_is_done(s->bus);
+		end->stuck = !bus_is_finished(s->bus);
 		if (!end->stuck)
 			pthread_join(s->worker, NULL);
 		if (!end->stuck && s->load_error.code)

@@ -1,4 +1,5 @@
-/* session.c - one text over a model: prefill in chunks, then one forward per step, with MTP drafts verified in the same forward. */
+/* session.c - one text over a model: prefill in chunks, then one forward per step, with MTP drafts
+ * verified in the same forward. */
 #include "engine/engine.h"
 #include "base/clock.h"
 #include "num/topk.h"
@@ -33,27 +34,30 @@ static bool session_fits(const LatheSession *s, int64_t n, Err *e)
 {
 	if (!s->m->memory_limit)
 		return true;
-	LmForecast f = lm_forecast(s->m->lm, n, 1, options_cache(&s->o));
+	LmForecast f = lm_forecast(s->m->lm, n, 1, session_cache_dtype(&s->o));
 	int64_t need = f.weights + f.cache + f.work;
 	if (need <= (int64_t)s->m->memory_limit)
 		return true;
-	return err_set(e, E_5002, "a context of %lld tokens needs %.1f MiB (weights %.1f, cache %.1f), the limit is %.1f MiB; shorten it "
-		       "or raise --memory-limit", (long long)n, (double)need / 1048576, (double)f.weights / 1048576,
-		       (double)f.cache / 1048576, (double)s->m->memory_limit / 1048576);
+	return err_set(e, E_5002,
+		"a context of %lld tokens needs %.1f MiB (weights %.1f, cache %.1f), the limit is %.1f MiB; "
+		"shorten it or raise --memory-limit",
+		(long long)n, (double)need / 1048576, (double)f.weights / 1048576, (double)f.cache / 1048576,
+		(double)s->m->memory_limit / 1048576);
 }
 
 static bool session_setup(LatheSession *s, Err *e)
 {
 	Lm *lm = s->m->lm;
-	Sampling how = options_sampling(s->m, &s->o);
+	Sampling how = session_sampling(s->m, &s->o);
 	if (s->o.mtp != LATHE_MTP_OFF)
 		s->n_modules = lm->n_mtp > DRAFT_MAX ? DRAFT_MAX : lm->n_mtp;
 	int64_t reserve = s->o.context ? s->o.context : 256;
 	s->logits = malloc(sizeof *s->logits * (size_t)lm->c.vocab_size);
 	if (!s->logits)
 		return err_set(e, E_5001, "out of memory for logits");
-	return session_fits(s, reserve < 256 ? reserve : 1, e) && (s->kv = lm_kv(lm, 1, reserve, options_cache(&s->o), e)) &&
-	       sampler_init(&s->sampler, &how, (int)lm->c.vocab_size, e);
+	return session_fits(s, reserve < 256 ? reserve : 1, e) &&
+		(s->kv = lm_kv(lm, 1, reserve, session_cache_dtype(&s->o), e)) &&
+		sampler_init(&s->sampler, &how, (int)lm->c.vocab_size, e);
 }
 
 LatheSession *lathe_session_new(LatheModel *m, const LatheSessionOptions *o, LatheError *error)
@@ -69,7 +73,7 @@ LatheSession *lathe_session_new(LatheModel *m, const LatheSessionOptions *o, Lat
 	s->m = m;
 	s->o = o ? *o : none;
 	s->refused = -1;
-	if (options_check(s->m, &s->o, &e) && session_setup(s, &e))
+	if (session_options_check(s->m, &s->o, &e) && session_setup(s, &e))
 		return s;
 	engine_error(&e, error);
 	lathe_session_free(s);
@@ -99,13 +103,16 @@ static bool record_given(LatheSession *s, const Ten *logits, int64_t at, int64_t
 		return err_set(e, E_5001, "out of memory for the prompt's record");
 	s->record = to;
 	for (int64_t i = 0; i < n && at + i + 1 < s->n; i++)
-		token_facts(s->m, &s->o, ten_real(logits) + i * logits->stride, s->id[at + i + 1], at + i + 1, &to[at + i + 1]);
+		token_facts(s->m, &s->o, ten_real(logits) + i * logits->stride, s->id[at + i + 1], at + i + 1,
+			&to[at + i + 1]);
 	s->n_record = at + n + 1 < s->n ? at + n + 1 : s->n;
 	return true;
 }
 
-/* One forward over positions [at, at + n): logits of the rows from `first` on, in the step arena; hidden rows kept for MTP. */
-static const Ten *session_forward(LatheSession *s, const int32_t *id, int64_t at, int n, int first, AttnForm form, Ten **final, Err *e)
+/* One forward over positions [at, at + n): logits of the rows from `first` on, in the step arena; hidden
+ * rows kept for MTP. */
+static const Ten *session_forward(LatheSession *s, const int32_t *id, int64_t at, int n, int first,
+	AttnForm form, Ten **final, Err *e)
 {
 	LatheModel *m = s->m;
 	tape_reset(m->tape);
@@ -140,7 +147,8 @@ static bool keep_logits(LatheSession *s, const Ten *logits, int64_t row, Err *e)
 	return s->have_logits;
 }
 
-/* Processes given tokens [done, n) in chunks; a text does not depend on how it is cut, but for rounding in naive form. */
+/* Processes given tokens [done, n) in chunks; a text does not depend on how it is cut, but for rounding in
+ * naive form. */
 static bool session_prefill(LatheSession *s, Err *e)
 {
 	double start = clock_now();
@@ -149,7 +157,8 @@ static bool session_prefill(LatheSession *s, Err *e)
 		int n = s->n - s->done < chunk ? (int)(s->n - s->done) : chunk;
 		int first = s->o.alternatives > 0 ? 0 : n - 1;
 		Ten *final;
-		const Ten *logits = session_forward(s, s->id + s->done, s->done, n, first, form_of(s, true), &final, e);
+		const Ten *logits = session_forward(s, s->id + s->done, s->done, n, first, form_of(s, true),
+			&final, e);
 		if (!logits || !record_given(s, logits, s->done + first, n - first, e) ||
 		    !draft_keep(s, 0, s->done, ten_real(final), n, e))
 			return false;
@@ -169,7 +178,8 @@ bool lathe_session_feed(LatheSession *s, const int32_t *ids, size_t n, LatheErro
 		return true;
 	s->queue_at = s->queue_n = 0;
 	if (total > session_limit(s))
-		err_set(&e, E_5002, "the text has %lld tokens, the model's context is %lld", (long long)total, (long long)session_limit(s));
+		err_set(&e, E_5002, "the text has %lld tokens, the model's context is %lld", (long long)total,
+			(long long)session_limit(s));
 	else if (session_fits(s, total, &e) && session_room(s, total, &e)) {
 		memcpy(s->id + s->n, ids, sizeof *ids * n);
 		s->n = total;
@@ -187,7 +197,8 @@ bool lathe_session_feed(LatheSession *s, const int32_t *ids, size_t n, LatheErro
 	return false;
 }
 
-/* Accepts drafts while they are what the model itself chooses; row a of the logits then speaks of the token after them. */
+/* Accepts drafts while they are what the model itself chooses; row a of the logits then speaks of the
+ * token after them. */
 static bool session_verify(LatheSession *s, const Ten *logits, Err *e)
 {
 	int a = 0;
@@ -326,7 +337,7 @@ bool lathe_session_set_sampling(LatheSession *s, double temperature, double top_
 	s->o.top_p = top_p;
 	s->o.top_k = top_k;
 	s->o.min_p = min_p;
-	if (!options_check(s->m, &s->o, &e)) {
+	if (!session_options_check(s->m, &s->o, &e)) {
 		s->o = old;
 		return false;
 	}

@@ -1,5 +1,5 @@
-/* verify.c - runs the golden file's tokens through the model, in one piece, in chunks or token by token through the cache, and compares
- * what the hooks see with what the file holds. */
+/* verify.c - runs the golden file's tokens through the model, in one piece, in chunks or token by token
+ * through the cache, and compares what the hooks see with what the file holds. */
 #include "engine/verify.h"
 #include "engine/engine.h"
 #include "base/utf8.h"
@@ -30,8 +30,9 @@ typedef struct Verify {
 	real *level;              /* hidden states for the MTP modules, [B*T*h] */
 } Verify;
 
-static const char *const known_tail[] = { "attn.out", "mlp.out", "resid_pre", "resid_mid", "resid_post", "moe.logits", "moe.scores",
-					  "moe.topk", "moe.weights", "attn.c_Q", "attn.q", "attn.c_KV", "attn.k_R", NULL };
+static const char *const known_tail[] = { "attn.out", "mlp.out", "resid_pre", "resid_mid", "resid_post",
+	"moe.logits", "moe.scores", "moe.topk", "moe.weights", "attn.c_Q", "attn.q", "attn.c_KV", "attn.k_R",
+	NULL };
 
 /* layers.N.TAIL, mtp.J.logits, embed, final, logits. *layer orders them. */
 static bool probe_known(const char *name, int *layer)
@@ -58,7 +59,8 @@ static bool verify_ids(Verify *v, Err *e)
 {
 	const StEntry *t = st_find(v->st, "input_ids");
 	if (!t || t->dtype != DT_I64 || t->rank != 2 || t->shape[0] < 1 || t->shape[1] < 1)
-		return err_set(e, E_3200, "%s: input_ids [B,T] of I64 is missing; this is not a golden file", st_path(v->st));
+		return err_set(e, E_3200, "%s: input_ids [B,T] of I64 is missing; this is not a golden file",
+			st_path(v->st));
 	if (t->shape[0] > INT32_MAX / t->shape[1])
 		return err_set(e, E_3200, "%s: input_ids has more than 2^31 tokens", st_path(v->st));
 	v->B = (int)t->shape[0];
@@ -71,8 +73,10 @@ static bool verify_ids(Verify *v, Err *e)
 		int64_t x;
 		memcpy(&x, p + i * 8, 8);
 		if (x < 0 || x >= v->m->lm->c.vocab_size)
-			return err_set(e, E_3200, "%s: input_ids[%lld] = %lld is not an id of this model (0 to %lld)", st_path(v->st),
-				       (long long)i, (long long)x, (long long)v->m->lm->c.vocab_size - 1);
+			return err_set(e, E_3200,
+				"%s: input_ids[%lld] = %lld is not an id of this model (0 to %lld)",
+				st_path(v->st), (long long)i, (long long)x,
+				(long long)v->m->lm->c.vocab_size - 1);
 		v->id[i] = (int32_t)x;
 	}
 	return true;
@@ -84,13 +88,15 @@ static bool verify_probe(Verify *v, const StEntry *t, Err *e)
 	*p = (Probe){ .t = t };
 	bool greedy = strcmp(t->name, "greedy") == 0;
 	if (!greedy && !probe_known(t->name, &p->layer))
-		return err_set(e, E_3201, "%s: \"%s\" is not a probe that this version computes", st_path(v->st), t->name);
+		return err_set(e, E_3201, "%s: \"%s\" is not a probe that this version computes",
+			st_path(v->st), t->name);
 	bool fits = t->rank >= 2 && (!greedy || t->rank == 2) && t->shape[0] == v->B &&
 		(t->dtype == DT_F32 || t->dtype == DT_I64);
 	for (int i = 1; fits && i < t->rank; i++)
 		fits = t->shape[i] > 0;
 	if (!fits)
-		return err_set(e, E_3200, "%s: \"%s\" has a dtype or shape that a golden probe cannot have", st_path(v->st), t->name);
+		return err_set(e, E_3200, "%s: \"%s\" has a dtype or shape that a golden probe cannot have",
+			st_path(v->st), t->name);
 	p->rows = t->shape[1];
 	p->width = 1;
 	for (int i = 2; i < t->rank; i++)
@@ -155,7 +161,8 @@ static bool verify_forward(Verify *v, Kv *kv, int at, int n, int level, AttnForm
 	Tape *t = v->m->tape;
 	tape_reset(t);
 	int T = v->B * n, h = (int)lm->c.hidden_size;
-	int32_t *id = tape_alloc(t, sizeof *id * 3 * (size_t)T), *pos = id ? id + T : NULL, *which = id ? pos + T : NULL;
+	int32_t *id = tape_alloc(t, sizeof *id * 3 * (size_t)T), *pos = id ? id + T : NULL,
+		*which = id ? pos + T : NULL;
 	Seq *seq = tape_alloc(t, sizeof *seq * (size_t)v->B);
 	int *slot = tape_alloc(t, sizeof *slot * (size_t)v->B);
 	Ten *hid = level < 0 ? NULL : tape_ten2(t, T, h);
@@ -170,7 +177,9 @@ static bool verify_forward(Verify *v, Kv *kv, int at, int n, int level, AttnForm
 			which[r] = b;
 			id[r] = v->id[b * v->T + at + i + 1 + level];
 			if (hid)
-				memcpy(ten_real(hid) + (int64_t)r * h, v->level + ((int64_t)b * v->T + at + i) * h, sizeof(real) * (size_t)h);
+				memcpy(ten_real(hid) + (int64_t)r * h,
+					v->level + ((int64_t)b * v->T + at + i) * h,
+					sizeof(real) * (size_t)h);
 		}
 	}
 	v->row_seq = which;
@@ -183,7 +192,8 @@ static bool verify_forward(Verify *v, Kv *kv, int at, int n, int level, AttnForm
 	if (!tape_ok(t, e) || !logits)
 		return false;
 	for (int i = 0; i < T; i++)
-		memcpy(v->level + ((int64_t)which[i] * v->T + pos[i]) * h, ten_real(out) + (int64_t)i * out->stride, sizeof(real) * (size_t)h);
+		memcpy(v->level + ((int64_t)which[i] * v->T + pos[i]) * h,
+			ten_real(out) + (int64_t)i * out->stride, sizeof(real) * (size_t)h);
 	return true;
 }
 
@@ -197,7 +207,8 @@ static bool verify_compute(Verify *v, Err *e)
 								      : FORM_NAIVE;
 	bool mtp = false;
 	for (int i = 0; i < v->n; i++) {
-		bool main_probe = strncmp(v->probe[i].t->name, "mtp.", 4) != 0 && v->probe[i].layer < lm->c.num_hidden_layers;
+		bool main_probe = strncmp(v->probe[i].t->name, "mtp.", 4) != 0 &&
+			v->probe[i].layer < lm->c.num_hidden_layers;
 		mtp |= !main_probe;
 	}
 	Kv *kv = lm_kv(lm, v->B, v->T, REAL_DTYPE, e);
@@ -214,7 +225,7 @@ static bool verify_compute(Verify *v, Err *e)
 
 static bool verify_greedy(Verify *v, Probe *p, Err *e)
 {
-	LatheSessionOptions o = { .mtp = LATHE_MTP_OFF, .attention = (LatheAttention)v->o->attention };
+	LatheSessionOptions o = { .mtp = LATHE_MTP_OFF, .attention = v->o->attention };
 	for (int b = 0; b < v->B; b++) {
 		LatheError le = { 0 };
 		LatheSession *s = lathe_session_new(v->m, &o, &le);
@@ -239,7 +250,8 @@ static bool verify_greedy(Verify *v, Probe *p, Err *e)
 static void probe_at(const Probe *p, int64_t i, char *out, size_t n)
 {
 	int64_t row = i / p->width;
-	snprintf(out, n, "[%lld,%lld,%lld]", (long long)(row / p->rows), (long long)(row % p->rows), (long long)(i % p->width));
+	snprintf(out, n, "[%lld,%lld,%lld]", (long long)(row / p->rows), (long long)(row % p->rows),
+		(long long)(i % p->width));
 }
 
 static double golden_num(const Probe *p, int64_t i)
@@ -308,7 +320,8 @@ static bool row_holds(const float *x, int64_t n, double id)
 	return false;
 }
 
-/* Sets must be equal; an expert in one and not the other is right where its score ties with the worst that was chosen. */
+/* Sets must be equal; an expert in one and not the other is right where its score ties with the worst that
+ * was chosen. */
 static bool compare_set(const Verify *v, const Probe *p, int64_t row)
 {
 	const float *own = p->own + row * p->width;
@@ -346,7 +359,7 @@ static void compare_ints(const Verify *v, const Probe *p, VerifyProbe *out)
 	out->max_abs = out->max_rel = out->ok ? 0 : 1;
 }
 
-static void verify_compare(Verify *v, VerifyReport *r)
+static bool verify_compare(Verify *v, VerifyReport *r, Err *e)
 {
 	int first = 1 << 20;
 	r->ok = true;
@@ -354,6 +367,8 @@ static void verify_compare(Verify *v, VerifyReport *r)
 		Probe *p = &v->probe[i];
 		VerifyProbe *out = &r->probe[r->n++];
 		*out = (VerifyProbe){ .name = strdup(p->t->name), .ok = true };
+		if (!out->name)
+			return err_set(e, E_5001, "out of memory for a report of %d probes", v->n);
 		if (p->t->dtype == DT_I64)
 			compare_ints(v, p, out);
 		else
@@ -364,6 +379,7 @@ static void verify_compare(Verify *v, VerifyReport *r)
 			snprintf(r->first, sizeof r->first, "%s", p->t->name);
 		}
 	}
+	return true;
 }
 
 static double meta_num(St *st, const char *key, double fallback)
@@ -393,9 +409,7 @@ static bool verify_all(Verify *v, VerifyReport *r, Err *e)
 	for (int i = 0; ok && i < v->n; i++)
 		if (strcmp(v->probe[i].t->name, "greedy") == 0)
 			ok = verify_greedy(v, &v->probe[i], e);
-	if (ok)
-		verify_compare(v, r);
-	return ok;
+	return ok && verify_compare(v, r, e);
 }
 
 bool verify_run(LatheModel *m, const char *golden_path, const VerifyOptions *o, VerifyReport *out, Err *e)
@@ -411,6 +425,8 @@ bool verify_run(LatheModel *m, const char *golden_path, const VerifyOptions *o, 
 	free(v.id);
 	free(v.level);
 	st_close(v.st);
+	if (!ok)
+		verify_done(out);
 	return ok;
 }
 

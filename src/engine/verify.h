@@ -1,10 +1,13 @@
-/* verify.h - a checkpoint against stored probes (format lathe-golden-1): every probe of the file is computed and compared. */
+/* verify.h - a checkpoint against stored probes (format lathe-golden-1): every probe of the file is
+ * computed and compared. */
 #ifndef ENGINE_VERIFY_H
 #define ENGINE_VERIFY_H
 #include "base/err.h"
-#include "base/json.h"
-struct LatheModel;
-typedef struct VerifyOptions { int attention; /* LatheAttention */ int chunk; /* tokens a forward, 0: all at once */ } VerifyOptions;
+#include "engine/lathe.h"
+typedef struct VerifyOptions {
+	LatheAttention attention;
+	int chunk;            /* tokens a forward, 0: all at once */
+} VerifyOptions;
 typedef struct VerifyProbe { const char *name; bool ok; double max_abs, max_rel; char at[72]; } VerifyProbe;
 typedef struct VerifyReport {
 	bool ok;
@@ -14,6 +17,6 @@ typedef struct VerifyReport {
 	char source[256];     /* who computed the golden values */
 	double atol, rtol;
 } VerifyReport;
-bool verify_run(struct LatheModel *m, const char *golden_path, const VerifyOptions *o, VerifyReport *out, Err *e);
+bool verify_run(LatheModel *m, const char *golden_path, const VerifyOptions *o, VerifyReport *out, Err *e);
 void verify_done(VerifyReport *r);
 #endif

@@ -55,24 +55,11 @@ void viewer_bye(Viewer *v, const char *why)
 	v->closing = true;
 }
 
-static void reply_begin(Jout *j, Buf *b, const json_t *command, bool ok)
-{
-	const json_t *id = json_object_get(command, "id");
-	jout_init(j, b);
-	jout_obj(j);
-	jout_key(j, "id");
-	if (json_is_integer(id))
-		jout_int(j, json_integer_value(id));
-	else
-		jout_null(j);
-	jout_kbool(j, "ok", ok);
-}
-
 void viewer_reply_error(Viewer *v, const json_t *command, int code, const char *text)
 {
 	Buf b = BUF_INIT;
 	Jout j;
-	reply_begin(&j, &b, command, false);
+	bus_reply_begin(&j, &b, command, false);
 	jout_kint(&j, "code", code);
 	jout_kstr(&j, "error", text);
 	jout_end_obj(&j);
@@ -84,7 +71,7 @@ void viewer_reply_ok(Viewer *v, const json_t *command)
 {
 	Buf b = BUF_INIT;
 	Jout j;
-	reply_begin(&j, &b, command, true);
+	bus_reply_begin(&j, &b, command, true);
 	jout_end_obj(&j);
 	frame_put_text(&v->replies, FRAME_REPLY, buf_str(&b), b.len);
 	buf_done(&b);

@@ -1,5 +1,6 @@
-/* config.c - config.json read with suspicion. One table gives each key its type, its range and Hugging Face's default for the
- * model type; a second step checks how the values go together. Keys that do not change the computation are not looked at. */
+/* config.c - config.json read with suspicion. One table gives each key its type, its range and Hugging
+ * Face's default for the model type; a second step checks how the values go together. Keys that do not
+ * change the computation are not looked at. */
 #include "model/config.h"
 #include "base/json.h"
 #include <math.h>
@@ -43,7 +44,8 @@ static const Field fields[] = {
 	{ "qk_nope_head_dim", INT, NO_NULL, AT(qk_nope_head_dim), 1, 8192, { 128, 128, 128 } },
 	{ "qk_rope_head_dim", INT, NO_NULL, AT(qk_rope_head_dim), 2, 8192, { 64, 64, 64 } },
 	{ "v_head_dim", INT, NO_NULL, AT(v_head_dim), 1, 8192, { 128, 128, 128 } },
-	{ "max_position_embeddings", INT, NO_NULL, AT(max_position_embeddings), 1, CONFIG_CONTEXT_MAX, { 2048, 4096, 163840 } },
+	{ "max_position_embeddings", INT, NO_NULL, AT(max_position_embeddings), 1, CONFIG_CONTEXT_MAX,
+	  { 2048, 4096, 163840 } },
 	{ "num_nextn_predict_layers", INT, 0, AT(num_nextn_predict_layers), 0, CONFIG_MTP_MAX, { 0, 0, 0 } },
 	{ "index_n_heads", INT, NO_NULL, AT(index_n_heads), 1, 4096, { 0, 0, 64 } },
 	{ "index_head_dim", INT, NO_NULL, AT(index_head_dim), 1, 8192, { 0, 0, 128 } },
@@ -60,18 +62,22 @@ static const Field fields[] = {
 typedef struct Reader { const char *path; json_t *root; Config *c; Err *e; } Reader;
 
 /* "FILE: KEY is VALUE; must be ...". in: the object around the key, or NULL at the root. */
-static bool value_fail(const Reader *r, int code, const char *in, const char *key, const json_t *v, const char *allowed)
+static bool value_fail(const Reader *r, int code, const char *in, const char *key, const json_t *v,
+	const char *allowed)
 {
 	char shown[80];
-	size_t n = json_dumpb(v, shown, sizeof shown - 1, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9));
+	size_t n = json_dumpb(v, shown, sizeof shown - 1,
+		JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9));
 	shown[n < sizeof shown ? n : sizeof shown - 1] = '\0';
-	return err_set(r->e, code, "%s: %s%s%s is %s; must be %s", r->path, in ? in : "", in ? "." : "", key, shown, allowed);
+	return err_set(r->e, code, "%s: %s%s%s is %s; must be %s", r->path, in ? in : "", in ? "." : "", key,
+		shown, allowed);
 }
 
 static bool range_fail(const Reader *r, const char *in, const Field *f, const json_t *v)
 {
 	char allowed[80];
-	snprintf(allowed, sizeof allowed, f->kind == INT ? "a whole number from %.0f to %.0f" : "a number from %g to %g", f->lo, f->hi);
+	snprintf(allowed, sizeof allowed,
+		f->kind == INT ? "a whole number from %.0f to %.0f" : "a number from %g to %g", f->lo, f->hi);
 	return value_fail(r, E_3074, in, f->key, v, allowed);
 }
 
@@ -128,7 +134,8 @@ static bool fields_take(const Reader *r)
 }
 
 /* One of the words, by number; missing and null give the default. */
-static bool word_take(const Reader *r, const json_t *j, const char *in, const char *key, const char *const *words, int *choice)
+static bool word_take(const Reader *r, const json_t *j, const char *in, const char *key,
+	const char *const *words, int *choice)
 {
 	const json_t *v = json_object_get(j, key);
 	char allowed[120] = "";
@@ -170,8 +177,10 @@ static bool type_take(const Reader *r)
 	if (!v || json_is_null(v))
 		v = json_array_get(json_object_get(r->root, "architectures"), 0);
 	if (!v)
-		return err_set(r->e, E_3071, "%s: no key model_type, which must be deepseek_v2, deepseek_v3, deepseek_v32 or kimi_k2",
-			       r->path);
+		return err_set(r->e, E_3071,
+			"%s: no key model_type, which must be deepseek_v2, deepseek_v3, deepseek_v32 or "
+			"kimi_k2",
+			r->path);
 	if (!json_is_string(v))
 		return value_fail(r, E_3073, NULL, "model_type", v, "a string");
 	return arch_of(r, v);
@@ -184,8 +193,9 @@ static bool gate_take(const Reader *r)
 	static const char *const act[] = { "silu", NULL };
 	int s = r->c->arch == ARCH_V2, m = r->c->arch == ARCH_V2 ? TOPK_GREEDY : TOPK_NOAUX, a = 0;
 	const json_t *bias = json_object_get(r->root, "mlp_bias");
-	if (!word_take(r, r->root, NULL, "scoring_func", score, &s) || !word_take(r, r->root, NULL, "topk_method", method, &m) ||
-	    !word_take(r, r->root, NULL, "hidden_act", act, &a))
+	if (!word_take(r, r->root, NULL, "scoring_func", score, &s) ||
+		!word_take(r, r->root, NULL, "topk_method", method, &m) ||
+		!word_take(r, r->root, NULL, "hidden_act", act, &a))
 		return false;
 	if (bias && !json_is_false(bias) && !json_is_null(bias))
 		return value_fail(r, json_is_true(bias) ? E_3074 : E_3073, NULL, "mlp_bias", bias, "false");
@@ -253,12 +263,14 @@ static bool yarn_take(const Reader *r, const json_t *j, const char *in)
 		if (!field_take(r, j, in, &yarn[i], yarn[i].missing[0]))
 			return false;
 	if (r->c->yarn_beta_fast < r->c->yarn_beta_slow)
-		return err_set(r->e, E_3075, "%s: %s.beta_fast is %g and beta_slow %g; beta_fast must not be the smaller one", r->path, in,
-			       r->c->yarn_beta_fast, r->c->yarn_beta_slow);
+		return err_set(r->e, E_3075,
+			"%s: %s.beta_fast is %g and beta_slow %g; beta_fast must not be the smaller one",
+			r->path, in, r->c->yarn_beta_fast, r->c->yarn_beta_slow);
 	return true;
 }
 
-/* rope_scaling wins over rope_parameters, as in Hugging Face; rope_theta stands in either, or at the top (older files). */
+/* rope_scaling wins over rope_parameters, as in Hugging Face; rope_theta stands in either, or at the top
+ * (older files). */
 static bool rope_take(const Reader *r)
 {
 	static const char *const kinds[] = { "default", "yarn", NULL };
@@ -269,9 +281,12 @@ static bool rope_take(const Reader *r)
 		return false;
 	json_t *j = scaling ? scaling : parameters;
 	const char *in = scaling ? "rope_scaling" : "rope_parameters";
-	bool inside = json_object_get(j, "rope_theta") != NULL, top = json_object_get(r->root, "rope_theta") != NULL;
+	bool inside = json_object_get(j, "rope_theta") != NULL,
+	     top = json_object_get(r->root, "rope_theta") != NULL;
 	bool beside = !inside && !top && json_object_get(parameters, "rope_theta");
-	if (!field_take(r, inside ? j : beside ? parameters : r->root, inside ? in : beside ? "rope_parameters" : NULL, &theta, 10000))
+	const json_t *holder = inside ? j : beside ? parameters : r->root;
+	const char *where = inside ? in : beside ? "rope_parameters" : NULL;
+	if (!field_take(r, holder, where, &theta, 10000))
 		return false;
 	if (!j)
 		return true;
@@ -290,7 +305,8 @@ static bool quant_take(const Reader *r)
 	if (!j)
 		return true;
 	if (!json_object_get(j, "quant_method"))
-		return err_set(r->e, E_3071, "%s: no key quantization_config.quant_method, which must be \"fp8\"", r->path);
+		return err_set(r->e, E_3071,
+			"%s: no key quantization_config.quant_method, which must be \"fp8\"", r->path);
 	if (!word_take(r, j, "quantization_config", "quant_method", method, &none) ||
 	    !word_take(r, j, "quantization_config", "fmt", fmt, &none))
 		return false;
@@ -305,7 +321,8 @@ static bool quant_take(const Reader *r)
 			return value_fail(r, E_3073, "quantization_config", "weight_block_size", b, "two whole numbers");
 		r->c->fp8_block[i] = json_integer_value(v);
 		if (r->c->fp8_block[i] < 1 || r->c->fp8_block[i] > CONFIG_HIDDEN_MAX)
-			return value_fail(r, E_3074, "quantization_config", "weight_block_size", b, "two numbers from 1 to 65536");
+			return value_fail(r, E_3074, "quantization_config", "weight_block_size", b,
+				"two numbers from 1 to 65536");
 	}
 	return true;
 }
@@ -330,11 +347,13 @@ static bool layer_types_take(const Reader *r)
 	if (r->c->arch != ARCH_V32 || !v || json_is_null(v))
 		return true;
 	if (!json_is_array(v) || json_array_size(v) != n)
-		return value_fail(r, json_is_array(v) ? E_3075 : E_3073, NULL, "mlp_layer_types", v, "a list with one entry per layer");
+		return value_fail(r, json_is_array(v) ? E_3075 : E_3073, NULL, "mlp_layer_types", v,
+			"a list with one entry per layer");
 	for (size_t i = 0; i < n; i++) {
 		const char *s = json_string_value(json_array_get(v, i));
 		if (!s || (strcmp(s, "dense") != 0 && strcmp(s, "sparse") != 0))
-			return value_fail(r, E_3074, NULL, "an entry of mlp_layer_types", json_array_get(v, i), "\"dense\" or \"sparse\"");
+			return value_fail(r, E_3074, NULL, "an entry of mlp_layer_types",
+				json_array_get(v, i), "\"dense\" or \"sparse\"");
 		if (s[0] == 's')
 			r->c->sparse[i / 64] |= (uint64_t)1 << i % 64;
 	}
@@ -342,7 +361,14 @@ static bool layer_types_take(const Reader *r)
 	return true;
 }
 
-typedef struct Relation { bool broken; const char *key; int64_t value; const char *must; const char *other; int64_t than; } Relation;
+typedef struct Relation {
+	bool broken;
+	const char *key;
+	int64_t value;
+	const char *must;
+	const char *other;
+	int64_t than;
+} Relation;
 
 static bool experts_agree(const Reader *r)
 {
@@ -350,22 +376,25 @@ static bool experts_agree(const Reader *r)
 	int64_t E = c->n_routed_experts, K = c->num_experts_per_tok, g = c->n_group;
 	bool groups = c->topk_method != TOPK_GREEDY;
 	const Relation rel[] = {
-		{ K < 1, "num_experts_per_tok", K, "must be given and at least 1 with", "n_routed_experts", E },
-		{ c->moe_intermediate_size < 1, "moe_intermediate_size", c->moe_intermediate_size, "must be at least 1 with",
-		  "n_routed_experts", E },
+		{ K < 1, "num_experts_per_tok", K, "must be given and at least 1 with", "n_routed_experts",
+			E },
+		{ c->moe_intermediate_size < 1, "moe_intermediate_size", c->moe_intermediate_size,
+			"must be at least 1 with", "n_routed_experts", E },
 		{ K > E, "num_experts_per_tok", K, "must not pass", "n_routed_experts", E },
 		{ E % g != 0, "n_group", g, "must divide", "n_routed_experts", E },
 		{ c->topk_group > g, "topk_group", c->topk_group, "must not pass", "n_group", g },
-		{ groups && K > E / g * c->topk_group, "num_experts_per_tok", K, "must not pass the experts of the groups kept,",
-		  "topk_group * n_routed_experts / n_group", E / g * c->topk_group },
+		{ groups && K > E / g * c->topk_group, "num_experts_per_tok", K,
+			"must not pass the experts of the groups kept,",
+			"topk_group * n_routed_experts / n_group", E / g * c->topk_group },
 		/* a group's score is the sum of its two best experts */
-		{ c->topk_method == TOPK_NOAUX && g > 1 && E / g < 2, "n_group", g, "must leave two experts in each group of",
-		  "n_routed_experts", E },
+		{ c->topk_method == TOPK_NOAUX && g > 1 && E / g < 2, "n_group", g,
+			"must leave two experts in each group of", "n_routed_experts", E },
 	};
 	for (size_t i = 0; E > 0 && i < sizeof rel / sizeof rel[0]; i++)
 		if (rel[i].broken)
-			return err_set(r->e, E_3075, "%s: %s is %lld; it %s %s, which is %lld", r->path, rel[i].key, (long long)rel[i].value,
-				       rel[i].must, rel[i].other, (long long)rel[i].than);
+			return err_set(r->e, E_3075, "%s: %s is %lld; it %s %s, which is %lld", r->path,
+				rel[i].key, (long long)rel[i].value, rel[i].must, rel[i].other,
+				(long long)rel[i].than);
 	return true;
 }
 
@@ -375,13 +404,17 @@ static bool config_agrees(const Reader *r)
 	if (c->num_key_value_heads == 0)
 		c->num_key_value_heads = c->num_attention_heads;
 	if (c->qk_rope_head_dim % 2 != 0)
-		return err_set(r->e, E_3074, "%s: qk_rope_head_dim is %lld; must be even: positions turn pairs", r->path,
-			       (long long)c->qk_rope_head_dim);
+		return err_set(r->e, E_3074,
+			"%s: qk_rope_head_dim is %lld; must be even: positions turn pairs", r->path,
+			(long long)c->qk_rope_head_dim);
 	if (c->arch == ARCH_V32 && c->q_lora_rank == 0)
-		return err_set(r->e, E_3075, "%s: q_lora_rank is none; the indexer of %s reads the query latent", r->path, c->model_type);
+		return err_set(r->e, E_3075,
+			"%s: q_lora_rank is none; the indexer of %s reads the query latent", r->path,
+			c->model_type);
 	if (c->arch == ARCH_V32 && c->index_head_dim < c->qk_rope_head_dim)
-		return err_set(r->e, E_3075, "%s: index_head_dim is %lld; must not be below qk_rope_head_dim, which is %lld", r->path,
-			       (long long)c->index_head_dim, (long long)c->qk_rope_head_dim);
+		return err_set(r->e, E_3075,
+			"%s: index_head_dim is %lld; must not be below qk_rope_head_dim, which is %lld",
+			r->path, (long long)c->index_head_dim, (long long)c->qk_rope_head_dim);
 	return experts_agree(r);
 }
 
@@ -393,8 +426,8 @@ bool config_parse(const char *text, size_t n, const char *where, Config *c, Err 
 	if (!r.root)
 		return false;
 	bool ok = json_is_object(r.root) || err_set(e, E_3070, "%s: must be a JSON object", where);
-	ok = ok && type_take(&r) && fields_take(&r) && gate_take(&r) && eos_take(&r) && rope_take(&r) && quant_take(&r) &&
-	     dtype_take(&r) && layer_types_take(&r) && config_agrees(&r);
+	ok = ok && type_take(&r) && fields_take(&r) && gate_take(&r) && eos_take(&r) && rope_take(&r) &&
+		quant_take(&r) && dtype_take(&r) && layer_types_take(&r) && config_agrees(&r);
 	json_decref(r.root);
 	return ok;
 }
@@ -406,7 +439,8 @@ bool config_read(const char *path, Config *c, Err *e)
 	buf_adds(&name, path);
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		buf_adds(&name, "/config.json");
-	bool ok = name.failed ? err_set(e, E_5001, "%s: out of memory", path) : buf_read_file(&text, name.s, FILE_MAX, e);
+	bool ok = name.failed ? err_set(e, E_5001, "%s: out of memory", path)
+			      : buf_read_file(&text, name.s, FILE_MAX, e);
 	ok = ok && config_parse(buf_str(&text), text.len, name.s, c, e);
 	buf_done(&text);
 	buf_done(&name);

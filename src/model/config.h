@@ -1,13 +1,21 @@
-/* config.h - config.json of the DeepSeek family, checked: every field has a type, a range and its relations. */
+/* config.h - config.json of the DeepSeek family, checked: every field has a type, a range and its
+ * relations. */
 #ifndef MODEL_CONFIG_H
 #define MODEL_CONFIG_H
 #include "base/err.h"
 #include "num/dtype.h"
 #include <stdint.h>
 
-/* lathe-limits(7) */
-enum { CONFIG_LAYERS_MAX = 1024, CONFIG_EXPERTS_MAX = 4096, CONFIG_HIDDEN_MAX = 65536, CONFIG_VOCAB_MAX = 1 << 20,
-       CONFIG_CONTEXT_MAX = 1 << 20, CONFIG_MTP_MAX = 64, CONFIG_EOS_MAX = 8 };
+/* Beyond these a config.json is refused (E_3074); the list for users is in lathe-security(7). */
+enum {
+	CONFIG_LAYERS_MAX = 1024,
+	CONFIG_EXPERTS_MAX = 4096,
+	CONFIG_HIDDEN_MAX = 65536,
+	CONFIG_VOCAB_MAX = 1 << 20,
+	CONFIG_CONTEXT_MAX = 1 << 20,
+	CONFIG_MTP_MAX = 64,
+	CONFIG_EOS_MAX = 8
+};
 
 typedef enum Arch { ARCH_V2, ARCH_V3, ARCH_V32 } Arch;
 typedef enum Topk { TOPK_GREEDY, TOPK_GROUP_GREEDY, TOPK_NOAUX } Topk;
@@ -19,13 +27,15 @@ typedef struct Config {
 	int64_t intermediate_size, moe_intermediate_size, n_routed_experts, n_shared_experts, num_experts_per_tok;
 	int64_t first_k_dense_replace, moe_layer_freq, n_group, topk_group;
 	int64_t q_lora_rank /* 0: none */, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim;
-	int64_t max_position_embeddings, num_nextn_predict_layers, bos_token_id /* -1 none */, eos_token_id[CONFIG_EOS_MAX], n_eos;
+	int64_t max_position_embeddings, num_nextn_predict_layers, bos_token_id /* -1 none */,
+		eos_token_id[CONFIG_EOS_MAX], n_eos;
 	int64_t index_n_heads, index_head_dim, index_topk;   /* V3.2; 0 elsewhere */
 	bool norm_topk_prob, softmax_gate, attention_bias, tie_word_embeddings, rope_interleave;
 	Topk topk_method;
 	double routed_scaling_factor, rms_norm_eps, rope_theta;
 	/* YaRN: yarn_factor 0 = none */
-	double yarn_factor, yarn_beta_fast, yarn_beta_slow, yarn_mscale, yarn_mscale_all_dim, yarn_attention_factor /* 0: none given */;
+	double yarn_factor, yarn_beta_fast, yarn_beta_slow, yarn_mscale, yarn_mscale_all_dim,
+		yarn_attention_factor /* 0: none given */;
 	int64_t yarn_original;
 	bool yarn_truncate;
 	bool fp8; int64_t fp8_block[2];      /* quantization_config */
@@ -34,27 +44,34 @@ typedef struct Config {
 	bool has_layer_types;
 } Config;
 
-/* path: config.json or a folder with one. Unknown keys are ignored, missing ones filled with Hugging Face's defaults for the model type. */
+/* path: config.json or a folder with one. Unknown keys are ignored, missing ones filled with Hugging
+ * Face's defaults for the model type. */
 bool config_read(const char *path, Config *c, Err *e);
 /* The same from text; where is named in errors. */
 bool config_parse(const char *text, size_t n, const char *where, Config *c, Err *e);
-bool config_is_moe(const Config *c, int64_t layer);    /* MTP layers (>= num_hidden_layers) always are, when there are experts */
+/* MTP layers (>= num_hidden_layers) always are, when there are experts */
+bool config_is_moe(const Config *c, int64_t layer);
 
-/* Counts from shapes alone. active: per token, with embedding and head. mtp: own parameters of all MTP modules, in neither of
- * the others. headline-numbers of the papers: V3 671.0B total, 37.6B active. */
+/* Counts from shapes alone. active: per token, with embedding and head. mtp: own parameters of all MTP
+ * modules, in neither of the others. headline-numbers of the papers: V3 671.0B total, 37.6B active. */
 typedef struct ParamCount { int64_t total, active, mtp; } ParamCount;
 ParamCount config_params(const Config *c);
 
-/* The tensor names and shapes that a checkpoint of this config must hold. fn is called for each in file-independent order;
- * optional: may be absent (tied head, MTP copies of embedding and head). */
+/* The tensor names and shapes that a checkpoint of this config must hold. fn is called for each in
+ * file-independent order; optional: may be absent (tied head, MTP copies of embedding and head). */
 typedef bool (*ConfigTensorFn)(const char *name, int rank, const int64_t *shape, bool optional, void *ud);
 bool config_tensors(const Config *c, ConfigTensorFn fn, void *ud);
 
-/* Cache elements per token over all main layers: mla = l (r + d_r); the others are what attention of the same head widths would
- * keep, l n (d_n + d_r + d_v) with n = H heads (mha), min(8, H) (gqa8) or 1 (mqa). V2 paper, table 1. */
+/* Cache elements per token over all main layers: mla = l (r + d_r); the others are what attention of the
+ * same head widths would keep, l n (d_n + d_r + d_v) with n = H heads (mha), min(8, H) (gqa8) or 1 (mqa).
+ * V2 paper, table 1. */
 typedef struct KvCount { int64_t mla, mha, gqa8, mqa; } KvCount;
 KvCount config_kv(const Config *c);
 /* Published models for comparison, NULL after the last: {"DeepSeek-V3", ...}. */
-typedef struct KnownModel { const char *name, *note; Config config; int64_t kv_elements; /* what it caches; 0: config_kv().mla */ } KnownModel;
+typedef struct KnownModel {
+	const char *name, *note;
+	Config config;
+	int64_t kv_elements; /* what it caches; 0: config_kv().mla */
+} KnownModel;
 const KnownModel *config_known(size_t i);
 #endif

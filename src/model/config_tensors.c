@@ -1,5 +1,5 @@
-/* config_tensors.c - what a checkpoint of a config holds: every tensor's name and shape (checkpoints.md 2, dsa.md 2.2), and the
- * parameter and cache counts that follow from the shapes. */
+/* config_tensors.c - what a checkpoint of a config holds: every tensor's name and shape (checkpoints.md 2,
+ * dsa.md 2.2), and the parameter and cache counts that follow from the shapes. */
 #include "model/config.h"
 #include <stdio.h>
 
@@ -40,7 +40,8 @@ static void indexer_say(Walk *w)
 static void attention_say(Walk *w)
 {
 	const Config *c = w->c;
-	int64_t h = c->hidden_size, H = c->num_attention_heads, rq = c->q_lora_rank, r = c->kv_lora_rank, dr = c->qk_rope_head_dim;
+	int64_t h = c->hidden_size, H = c->num_attention_heads, rq = c->q_lora_rank, r = c->kv_lora_rank,
+		dr = c->qk_rope_head_dim;
 	int64_t dq = c->qk_nope_head_dim + dr;
 	if (rq == 0) {
 		tensor_say(w, "self_attn.q_proj.weight", H * dq, h, false);
@@ -113,14 +114,16 @@ bool config_tensors(const Config *c, ConfigTensorFn fn, void *ud)
 
 static int64_t attention_params(const Config *c)
 {
-	int64_t h = c->hidden_size, H = c->num_attention_heads, q = c->q_lora_rank, r = c->kv_lora_rank, dr = c->qk_rope_head_dim;
+	int64_t h = c->hidden_size, H = c->num_attention_heads, q = c->q_lora_rank, r = c->kv_lora_rank,
+		dr = c->qk_rope_head_dim;
 	int64_t dn = c->qk_nope_head_dim, dv = c->v_head_dim;
 	int64_t n = q ? h * q + q + q * H * (dn + dr) : h * H * (dn + dr);
 	n += h * (r + dr) + r + r * H * (dn + dv) + H * dv * h;
 	if (c->attention_bias)
 		n += q + r + dr + h;
 	if (c->arch == ARCH_V32)
-		n += q * c->index_n_heads * c->index_head_dim + h * c->index_head_dim + 2 * c->index_head_dim + h * c->index_n_heads;
+		n += q * c->index_n_heads * c->index_head_dim + h * c->index_head_dim +
+			2 * c->index_head_dim + h * c->index_n_heads;
 	return n;
 }
 
@@ -152,6 +155,8 @@ KvCount config_kv(const Config *c)
 {
 	int64_t l = c->num_hidden_layers, H = c->num_attention_heads;
 	int64_t head = c->qk_nope_head_dim + c->qk_rope_head_dim + c->v_head_dim;
-	return (KvCount){ .mla = c->kv_lora_rank ? l * (c->kv_lora_rank + c->qk_rope_head_dim) : 0, .mha = l * H * head,
-			  .gqa8 = l * (H < 8 ? H : 8) * head, .mqa = l * head };
+	return (KvCount){ .mla = c->kv_lora_rank ? l * (c->kv_lora_rank + c->qk_rope_head_dim) : 0,
+		.mha = l * H * head,
+		.gqa8 = l * (H < 8 ? H : 8) * head,
+		.mqa = l * head };
 }

@@ -59,47 +59,51 @@ void kv_free(Kv *kv)
 	free(kv);
 }
 
-/* Moves each slot's rows to the new stride. Pages that no token has touched stay unbacked (large callocs come from mmap). */
-static bool block_grow(Kv *kv, int layer, int which, int64_t stride, Err *e)
+/* Room for a block at a new stride. Pages that no token has touched stay unbacked (large callocs come from mmap). */
+static void *block_room(const Kv *kv, int block, int64_t stride, Err *e)
 {
-	size_t bytes, row = (size_t)kv->shape[layer].width[which] * elem_bytes(kv);
-	void *to = NULL;
-	if (!block_bytes(kv, layer, which, stride, &bytes) || !(to = calloc(1, bytes ? bytes : 1)))
-		return err_set(e, E_5001, "KV cache: no memory for %lld positions of layer %d; shorten the context",
-			       (long long)stride, layer);
-	void **from = &kv->data[layer * 2 + which];
-	for (int s = 0; *from && s < kv->n_slots; s++) {
-		size_t n = (size_t)kv->length[(size_t)layer * (size_t)kv->n_slots + (size_t)s] * row;
-		memcpy((char *)to + (size_t)s * (size_t)stride * row, (char *)*from + (size_t)s * (size_t)kv->stride * row, n);
-	}
-	free(*from);
-	*from = to;
-	return true;
+	size_t bytes;
+	void *to = block_bytes(kv, block / 2, block % 2, stride, &bytes) ? calloc(1, bytes ? bytes : 1) : NULL;
+	if (!to)
+		err_set(e, E_5001, "KV cache: no memory for %lld positions of layer %d; shorten the context",
+			(long long)stride, block / 2);
+	return to;
 }
 
+static void block_move(Kv *kv, int block, void *to, int64_t stride)
+{
+	int layer = block / 2;
+	size_t row = (size_t)kv->shape[layer].width[block % 2] * elem_bytes(kv);
+	char *from = kv->data[block];
+	for (int s = 0; from && s < kv->n_slots; s++)
+		memcpy((char *)to + (size_t)s * (size_t)stride * row, from + (size_t)s * (size_t)kv->stride * row,
+			(size_t)kv_length(kv, layer, s) * row);
+	free(from);
+	kv->data[block] = to;
+}
+
+/* All new blocks are made before any old one is given up: a failure leaves the cache as it was. */
 bool kv_reserve(Kv *kv, int64_t n, Err *e)
 {
+	int blocks = kv->n_layers * 2, made = 0;
+	int64_t stride = kv->stride ? kv->stride : n;
 	if (n <= kv->stride)
 		return true;
-	int64_t stride = kv->stride ? kv->stride : n;
 	while (stride < n)
 		stride *= 2;
-	/* A failure part way leaves blocks of two strides, so all new blocks are made before any is used. */
-	Kv next = *kv;
-	next.data = calloc((size_t)kv->n_layers * 2, sizeof *next.data);
-	if (!next.data)
+	void **to = malloc(sizeof *to * (size_t)blocks);
+	if (!to)
 		return err_set(e, E_5001, "KV cache: out of memory");
-	memcpy(next.data, kv->data, sizeof *next.data * (size_t)kv->n_layers * 2);
-	void **old = kv->data;
-	kv->data = next.data;
-	for (int i = 0; i < kv->n_layers * 2; i++)
-		if (!block_grow(kv, i / 2, i % 2, stride, e)) {
-			/* blocks before i are at the new stride already: the cache is lost, and says so by length 0 */
-			memset(kv->length, 0, sizeof *kv->length * (size_t)kv->n_layers * (size_t)kv->n_slots);
-			free(old);
-			return false;
-		}
-	free(old);
+	while (made < blocks && (to[made] = block_room(kv, made, stride, e)))
+		made++;
+	for (int i = 0; i < made; i++)
+		if (made == blocks)
+			block_move(kv, i, to[i], stride);
+		else
+			free(to[i]);
+	free(to);
+	if (made < blocks)
+		return false;
 	kv->stride = stride;
 	return true;
 }
@@ -138,11 +142,6 @@ Ten kv_tensor(const Kv *kv, int layer, int which)
 int64_t kv_stride(const Kv *kv)
 {
 	return kv->stride;
-}
-
-Dtype kv_dtype(const Kv *kv)
-{
-	return kv->dtype;
 }
 
 int64_t kv_bytes_used(const Kv *kv)

@@ -1,7 +1,9 @@
-/* kv.h - what attention keeps between forwards. Each layer keeps two named tensors per position: MLA keeps c_KV (after its norm)
- * and k_R (after rotation); MHA, GQA and MQA keep k and v. Bytes held here ARE the cache sizes on screen.
+/* kv.h - what attention keeps between forwards. Each layer keeps two named tensors per position: MLA keeps
+ * c_KV (after its norm) and k_R (after rotation); MHA, GQA and MQA keep k and v. Bytes held here ARE the
+ * cache sizes on screen.
  *
- * A slot is one sequence; its positions are contiguous, so attention walks plain rows. Slots grow by doubling. */
+ * A slot is one sequence; its positions are contiguous, so attention walks plain rows. Slots grow by
+ * doubling. */
 #ifndef MODEL_KV_H
 #define MODEL_KV_H
 #include "ops/ops.h"
@@ -12,16 +14,17 @@ typedef struct Kv Kv;
 /* shape[n_layers]; dtype REAL_DTYPE or DT_BF16. reserve: positions per slot to begin with. */
 Kv *kv_new(int n_layers, const KvShape *shape, int n_slots, int64_t reserve, Dtype dtype, Err *e);
 void kv_free(Kv *kv);
-/* Positions of a slot in a layer become [0, n). Larger n than held: room is made (E_5001). */
+/* Room for n positions in every slot; what is held stays. False: E_5001, and all lengths are 0. */
 bool kv_reserve(Kv *kv, int64_t n, Err *e);
+/* Positions of a slot in a layer become [0, n); no effect when it holds fewer. */
 void kv_truncate(Kv *kv, int layer, int slot, int64_t n);
 int64_t kv_length(const Kv *kv, int layer, int slot);
-/* Writes rows [row0, row0+n) of x at positions [pos, pos+n) of the slot and sets its length to pos+n. which: 0 or 1. */
+/* Writes rows [row0, row0+n) of x at positions [pos, pos+n) of the slot and sets its length to pos+n.
+ * which: 0 or 1. */
 void kv_put(Kv *kv, int layer, int which, int slot, int64_t pos, const Ten *x, int64_t row0, int64_t n);
 /* The whole store of one kept tensor, rows slot * kv_stride() + position. Valid until kv_reserve grows it. */
 Ten kv_tensor(const Kv *kv, int layer, int which);
 int64_t kv_stride(const Kv *kv);
-Dtype kv_dtype(const Kv *kv);
-int64_t kv_bytes_used(const Kv *kv);
-int64_t kv_bytes_held(const Kv *kv);
+int64_t kv_bytes_used(const Kv *kv);   /* by positions so far */
+int64_t kv_bytes_held(const Kv *kv);   /* reserved */
 #endif

@@ -1,9 +1,12 @@
 /* lm.c - the whole forward, and the MTP modules behind it (V3 report 2.2). */
 #include "model/lm.h"
 
+/* Room for the last position; false also when the tape had failed before, and b's arrays may not be there. */
 static bool run_check(Tape *t, const Run *r)
 {
 	int64_t last = 0;
+	if (tape_failed(t))
+		return false;
 	for (int i = 0; i < r->b->T; i++)
 		if (r->b->pos[i] > last)
 			last = r->b->pos[i];
@@ -31,7 +34,8 @@ Ten *lm_logits(Tape *t, const Run *r, Ten *final, const int32_t *rows_wanted, in
 	return tape_name(t, "logits", linear(t, final, r->m->W_head));
 }
 
-/* z_i = W_eh [norm(Emb(t_{i+k})) ; norm(h_i)], embedding first as the released weights have it; then a whole block. */
+/* z_i = W_eh [norm(Emb(t_{i+k})) ; norm(h_i)], embedding first as the released weights have it; then a
+ * whole block. */
 Ten *mtp_hidden(Tape *t, const Run *r, int j, Ten *hid)
 {
 	const Mtp *m = &r->m->mtp[j];

@@ -1,5 +1,5 @@
-/* lm.h - the language model: embedding, blocks, final norm, head, and the MTP modules behind it. Weights are views of the mapped
- * checkpoint (norms and biases, a few thousand numbers, are copied to real). */
+/* lm.h - the language model: embedding, blocks, final norm, head, and the MTP modules behind it. Weights
+ * are views of the mapped checkpoint (norms and biases, a few thousand numbers, are copied to real). */
 #ifndef MODEL_LM_H
 #define MODEL_LM_H
 #include "model/config.h"
@@ -24,8 +24,23 @@ typedef struct Attn {
 } Attn;
 
 typedef struct Mlp { Ten *W_gate, *W_up, *W_down; } Mlp;
-typedef struct Moe { Ten *W_g, *bias /* [1,E] or NULL */; RouteRule rule; bool softmax; Ten **W_gate, **W_up, **W_down; Mlp shared; bool has_shared; } Moe;
-typedef struct Block { int index; Ten *g_attn, *g_mlp; double eps; Attn attn; bool is_moe; Mlp mlp; Moe moe; } Block;
+typedef struct Moe {
+	Ten *W_g, *bias /* [1,E] or NULL */;
+	RouteRule rule;
+	bool softmax;
+	Ten **W_gate, **W_up, **W_down;
+	Mlp shared;
+	bool has_shared;
+} Moe;
+typedef struct Block {
+	int index;
+	Ten *g_attn, *g_mlp;
+	double eps;
+	Attn attn;
+	bool is_moe;
+	Mlp mlp;
+	Moe moe;
+} Block;
 typedef struct Mtp { Ten *g_emb, *g_hid, *W_eh, *g_head; Block block; } Mtp;
 
 typedef struct Lm {
@@ -41,18 +56,24 @@ typedef struct Lm {
 	int64_t weight_bytes;     /* of the tensors in use */
 } Lm;
 
-typedef struct LmOptions { int64_t layers /* 0 all */; size_t memory_limit /* 0 none */; bool no_mtp; } LmOptions;
+typedef struct LmOptions {
+	int64_t layers /* 0 all */;
+	size_t memory_limit /* 0 none */;
+	bool no_mtp;
+} LmOptions;
 
 Lm *lm_open(const char *path, const LmOptions *o, Err *e);
-/* Random weights of a config, for benches and tests. attn: MLA, or GQA with G key heads of the same widths. */
+/* Random weights of a config, for benches and tests. attn: MLA, or GQA with G key heads of the same
+ * widths. */
 Lm *lm_random(const Config *c, Dtype dtype, AttnKind kind, int G, uint64_t seed, Err *e);
 void lm_free(Lm *m);
-/* Bytes that running will hold: weights + cache for `context` positions in `slots` sequences + working memory. */
+/* Bytes that running will hold: weights + cache for `context` positions in `slots` sequences + working
+ * memory. */
 typedef struct LmForecast { int64_t weights, cache, work; } LmForecast;
 LmForecast lm_forecast(const Lm *m, int64_t context, int slots, Dtype cache);
 /* Cache for the main layers and the MTP layers behind them. */
 Kv *lm_kv(const Lm *m, int slots, int64_t reserve, Dtype dtype, Err *e);
-/* Tables for positions [0, n); called by lm_forward as needed. */
+/* Tables for positions [0, n); the forwards below call it as needed. */
 bool lm_rope_reserve(Lm *m, int64_t n, Err *e);
 
 /* --- one forward --- */
@@ -67,24 +88,23 @@ typedef struct Batch {
 
 typedef struct Run {
 	Lm *m;
-	Kv *kv;                   /* NULL: no cache (training, verify in one piece): keys are the rows themselves */
+	/* NULL: no cache (training, verify in one piece): keys are the rows themselves */
+	Kv *kv;
 	const Batch *b;
 	AttnForm form;
 } Run;
 
 /* Post-final-norm hidden states [T,h] ("final"). NULL when the tape fails. */
 Ten *lm_hidden(Tape *t, const Run *r);
-/* Logits of the rows in pick (NULL: all). [n, V] ("logits") */
-Ten *lm_logits(Tape *t, const Run *r, Ten *final, const int32_t *pick, int64_t n);
-/* MTP module j over pairs: hid [T,h] rows and the tokens in b->id that follow them (t_{i+1+j}); pair i sits at cache position b->pos[i].
- * Returns the output after shared_head.norm [T,h]; logits by mtp_logits. */
+/* Logits of the n rows in rows_wanted (NULL: all). [n, V] ("logits") */
+Ten *lm_logits(Tape *t, const Run *r, Ten *final, const int32_t *rows_wanted, int64_t n);
+/* MTP module j over pairs: hid [T,h] rows and the tokens in b->id that follow them (t_{i+1+j}); pair i
+ * sits at cache position b->pos[i]. Returns the output after shared_head.norm [T,h]; logits by mtp_logits. */
 Ten *mtp_hidden(Tape *t, const Run *r, int j, Ten *hid);
-Ten *mtp_logits(Tape *t, const Run *r, int j, Ten *out, const int32_t *pick, int64_t n);
+Ten *mtp_logits(Tape *t, const Run *r, int j, Ten *out, const int32_t *rows_wanted, int64_t n);
 
 /* parts, each in its file */
 Ten *attn_forward(Tape *t, const Run *r, const Attn *a, int layer, Ten *h);
-Ten *mla_forward(Tape *t, const Run *r, const Attn *a, int layer, Ten *h);
-Ten *gqa_forward(Tape *t, const Run *r, const Attn *a, int layer, Ten *h);
 Ten *moe_forward(Tape *t, const Moe *m, Ten *h);
 Ten *mlp_forward(Tape *t, const Mlp *m, Ten *h);
 Ten *block_forward(Tape *t, const Run *r, const Block *b, Ten *x);

@@ -99,7 +99,8 @@ static RouteRule build_rule(const Config *c)
 	return (RouteRule){ .E = (int)c->n_routed_experts, .K = (int)c->num_experts_per_tok,
 			    .n_group = groups ? (int)c->n_group : 1, .topk_group = groups ? (int)c->topk_group : 1,
 			    .group_top2 = c->topk_method == TOPK_NOAUX,
-			    /* V2's native graph ignores norm_topk_prob; with one expert normalising would leave a constant */
+			    /* V2's native graph ignores norm_topk_prob; with one expert normalising would
+			     * leave a constant */
 			    .normalise = c->norm_topk_prob && !c->softmax_gate, .scale = c->routed_scaling_factor };
 }
 
@@ -176,10 +177,13 @@ bool build_model(Build *b, const LmOptions *o)
 	Lm *m = b->m;
 	const Config *c = &m->c;
 	if (c->arch == ARCH_V32)
-		return err_set(b->e, E_2004, "model_type %s: sparse attention with the lightning indexer is not in this version; "
-			       "`lathe info` and `lathe kv` read such checkpoints", c->model_type);
+		return err_set(b->e, E_2004,
+			"model_type %s: sparse attention with the lightning indexer is not in this version; "
+			"`lathe info` and `lathe kv` read such checkpoints",
+			c->model_type);
 	if (o->layers < 0 || o->layers > c->num_hidden_layers)
-		return err_set(b->e, E_2003, "--layers %lld: the model has %lld", (long long)o->layers, (long long)c->num_hidden_layers);
+		return err_set(b->e, E_2003, "--layers %lld: the model has %lld", (long long)o->layers,
+			(long long)c->num_hidden_layers);
 	m->n_layers = (int)(o->layers ? o->layers : c->num_hidden_layers);
 	m->n_mtp = build_count_mtp(b, o);
 	m->block = build_alloc(b, sizeof *m->block * (size_t)m->n_layers);

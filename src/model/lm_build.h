@@ -1,4 +1,5 @@
-/* lm_build.h - one description of which tensor goes where, used by the loader (get = the file) and by random models (get = numbers). */
+/* lm_build.h - one description of which tensor goes where, used by the loader (get = the file) and by
+ * random models (get = numbers). */
 #ifndef MODEL_LM_BUILD_H
 #define MODEL_LM_BUILD_H
 #include "model/lm.h"

@@ -44,7 +44,8 @@ static bool load_source(Build *b, const char *path)
 	return b->m->ckpt && config_read(ckpt_dir(b->m->ckpt), &b->m->c, b->e);
 }
 
-/* Weights stay in the file's pages; only what the whole machine could never hold is refused here, with the figures. */
+/* Weights stay in the file's pages; only what the whole machine could never hold is refused here, with the
+ * figures. */
 static bool load_fits(const Lm *m, size_t limit, Err *e)
 {
 	LmForecast f = lm_forecast(m, 1, 1, REAL_DTYPE);
@@ -52,12 +53,17 @@ static bool load_fits(const Lm *m, size_t limit, Err *e)
 	int64_t machine = (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
 	double mib = 1.0 / (1 << 20);
 	if (limit && need > (int64_t)limit)
-		return err_set(e, E_5002, "%s: needs %.1f MiB (weights %.1f, cache and working memory %.1f), the limit is %.1f MiB; "
-			       "raise --memory-limit or take fewer layers with --layers", ckpt_dir(m->ckpt), (double)need * mib,
-			       (double)f.weights * mib, (double)(f.cache + f.work) * mib, (double)limit * mib);
+		return err_set(e, E_5002,
+			"%s: needs %.1f MiB (weights %.1f, cache and working memory %.1f), the limit is %.1f "
+			"MiB; "
+			"raise --memory-limit or take fewer layers with --layers",
+			ckpt_dir(m->ckpt), (double)need * mib, (double)f.weights * mib,
+			(double)(f.cache + f.work) * mib, (double)limit * mib);
 	if (need > machine)
-		return err_set(e, E_5002, "%s: needs %.1f GiB, this machine has %.1f GiB; take the first layers with --layers N",
-			       ckpt_dir(m->ckpt), (double)need * mib / 1024, (double)machine * mib / 1024);
+		return err_set(e, E_5002,
+			"%s: needs %.1f GiB, this machine has %.1f GiB; take the first layers with --layers "
+			"N",
+			ckpt_dir(m->ckpt), (double)need * mib / 1024, (double)machine * mib / 1024);
 	return true;
 }
 
@@ -112,8 +118,11 @@ LmForecast lm_forecast(const Lm *m, int64_t context, int slots, Dtype cache)
 	}
 	const Config *c = &m->c;
 	/* activations of one token through the widest layer, kept whole in the step arena, and its logits */
-	int64_t row = c->hidden_size * 8 + c->num_attention_heads * (c->qk_nope_head_dim + c->qk_rope_head_dim + c->v_head_dim) * 3 +
-		      c->num_experts_per_tok * (c->moe_intermediate_size * 3 + c->hidden_size * 2) + c->intermediate_size * 3;
-	return (LmForecast){ .weights = m->weight_bytes, .cache = per * context * slots * (int64_t)(dtype_bits(cache) / 8),
-			     .work = (row * m->n_layers + c->vocab_size * 2) * (int64_t)sizeof(real) };
+	int64_t row = c->hidden_size * 8 +
+		c->num_attention_heads * (c->qk_nope_head_dim + c->qk_rope_head_dim + c->v_head_dim) * 3 +
+		c->num_experts_per_tok * (c->moe_intermediate_size * 3 + c->hidden_size * 2) +
+		c->intermediate_size * 3;
+	return (LmForecast){ .weights = m->weight_bytes,
+		.cache = per * context * slots * (int64_t)(dtype_bits(cache) / 8),
+		.work = (row * m->n_layers + c->vocab_size * 2) * (int64_t)sizeof(real) };
 }

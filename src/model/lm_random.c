@@ -8,7 +8,8 @@
 
 enum { RANDOM_TABLE = 1 << 12 };
 
-/* A matrix draws from a table of normal numbers at a hashed start, so that a gigabyte of weights is filled at copy speed. */
+/* A matrix draws from a table of normal numbers at a hashed start, so that a gigabyte of weights is filled
+ * at copy speed. */
 static void random_fill(uint64_t key, real std, Dtype d, int64_t n, void *to)
 {
 	real table[RANDOM_TABLE];
@@ -43,7 +44,8 @@ static Ten *random_get(Build *b, const char *name, int rank, const int64_t *shap
 		for (int64_t i = 0; i < n; i++)
 			((real *)to)[i] = 1;
 	else
-		random_fill(b->seed ^ hash_bytes(name, strlen(name), 0), rank > 1 ? (real)(1 / sqrt((double)shape[1])) : (real)0.01, d, n, to);
+		random_fill(b->seed ^ hash_bytes(name, strlen(name), 0),
+			rank > 1 ? (real)(1 / sqrt((double)shape[1])) : (real)0.01, d, n, to);
 	b->m->weight_bytes += n * (int64_t)(dtype_bits(d) / 8);
 	Ten x = ten_wrap(d, to, rank, shape, own);
 	return build_keep(b, &x, false);
@@ -51,7 +53,13 @@ static Ten *random_get(Build *b, const char *name, int rank, const int64_t *shap
 
 Lm *lm_random(const Config *c, Dtype dtype, AttnKind kind, int G, uint64_t seed, Err *e)
 {
-	Build b = { .m = calloc(1, sizeof(Lm)), .get = random_get, .kind = kind, .G = G, .dtype = dtype, .seed = seed, .e = e };
+	Build b = { .m = calloc(1, sizeof(Lm)),
+		.get = random_get,
+		.kind = kind,
+		.G = G,
+		.dtype = dtype,
+		.seed = seed,
+		.e = e };
 	LmOptions o = { 0 };
 	if (!b.m || !(b.m->perm = arena_new("random weights", 0))) {
 		lm_free(b.m);

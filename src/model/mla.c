@@ -1,5 +1,6 @@
-/* mla.c - Multi-head Latent Attention: V2 report 2.1, V3 report 2.1.1, eq. 1-11. Naive: keys and values of every head are expanded
- * from the latent. Absorbed: W_UK goes to the query side and W_UV behind the sum, so the latent itself is the one key and value. */
+/* mla.c - Multi-head Latent Attention: V2 report 2.1, V3 report 2.1.1, eq. 1-11. Naive: keys and values of
+ * every head are expanded from the latent. Absorbed: W_UK goes to the query side and W_UV behind the sum,
+ * so the latent itself is the one key and value. */
 #include "model/lm.h"
 
 KvShape attn_kv_shape(const Attn *a)
@@ -9,20 +10,12 @@ KvShape attn_kv_shape(const Attn *a)
 	return (KvShape){ { a->G * (a->d_n + a->d_r), a->G * a->d_v } };
 }
 
-Ten *attn_forward(Tape *t, const Run *r, const Attn *a, int layer, Ten *h)
-{
-	tape_push(t, "attn", -1);
-	Ten *y = a->kind == ATTN_MLA ? mla_forward(t, r, a, layer, h) : gqa_forward(t, r, a, layer, h);
-	y = tape_name(t, "out", y);
-	tape_pop(t);
-	return y;
-}
-
 static Ten *mla_query(Tape *t, const Attn *a, Ten *h)
 {
 	if (a->W_Q)
 		return linear(t, h, a->W_Q);
-	LET(t, c_Q, rmsnorm(t, linear_bias(t, h, a->W_DQ, a->b_DQ), a->g_Q, 1e-6)); /* 6; the latent norms' eps is 1e-6 */
+	/* 6; the latent norms' eps is 1e-6 */
+	LET(t, c_Q, rmsnorm(t, linear_bias(t, h, a->W_DQ, a->b_DQ), a->g_Q, 1e-6));
 	return linear(t, c_Q, a->W_UQ);                                             /* 7 */
 }
 
@@ -109,7 +102,7 @@ static Ten *mla_absorbed(Tape *t, const Run *r, const Attn *a, int layer, Ten *q
 	return o;
 }
 
-Ten *mla_forward(Tape *t, const Run *r, const Attn *a, int layer, Ten *h)
+static Ten *mla_forward(Tape *t, const Run *r, const Attn *a, int layer, Ten *h)
 {
 	const RopeTable *table = &r->m->rope;
 	LET(t, q, rope(t, mla_query(t, a, h), a->H, a->d_n + a->d_r, a->d_n, r->b->pos, table)); /* 8 */
@@ -121,8 +114,9 @@ Ten *mla_forward(Tape *t, const Run *r, const Attn *a, int layer, Ten *h)
 	return linear_bias(t, o, a->W_O, a->b_O);                                   /* 11 */
 }
 
-/* MHA (G = H), GQA, MQA (G = 1) with rotated tails of the same widths as MLA's heads, for comparisons: V2 report, appendix. */
-Ten *gqa_forward(Tape *t, const Run *r, const Attn *a, int layer, Ten *h)
+/* MHA (G = H), GQA, MQA (G = 1) with rotated tails of the same widths as MLA's heads, for comparisons: V2
+ * report, appendix. */
+static Ten *gqa_forward(Tape *t, const Run *r, const Attn *a, int layer, Ten *h)
 {
 	const RopeTable *table = &r->m->rope;
 	int d = a->d_n + a->d_r;
@@ -137,4 +131,13 @@ Ten *gqa_forward(Tape *t, const Run *r, const Attn *a, int layer, Ten *h)
 	}
 	Attend at = { a->H, a->G, d, 0, a->d_v, d, a->d_v, a->scale, seq, r->b->n_seq };
 	return linear_bias(t, attend(t, q, k, NULL, v, &at), a->W_O, a->b_O);
+}
+
+Ten *attn_forward(Tape *t, const Run *r, const Attn *a, int layer, Ten *h)
+{
+	tape_push(t, "attn", -1);
+	Ten *y = a->kind == ATTN_MLA ? mla_forward(t, r, a, layer, h) : gqa_forward(t, r, a, layer, h);
+	y = tape_name(t, "out", y);
+	tape_pop(t);
+	return y;
 }

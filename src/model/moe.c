@@ -1,6 +1,6 @@
-/* moe.c - DeepSeekMoE: V2 report 2.2 (softmax gate), V3 report 2.1.2 (sigmoid gate, correction bias, node-limited groups). */
+/* moe.c - DeepSeekMoE: V2 report 2.2 (softmax gate), V3 report 2.1.2 (sigmoid gate, correction bias,
+ * node-limited groups). */
 #include "model/lm.h"
-#include <string.h>
 
 Ten *mlp_forward(Tape *t, const Mlp *m, Ten *h)
 {

@@ -1,5 +1,6 @@
-/* rope_table.c - inverse frequencies (plain or YaRN, mla.md 3-4; V2 report appendix B) and the cos/sin tables, in single precision as
- * the reference implementations compute them: inv_freq, the product with the position, and its cosine. */
+/* rope_table.c - inverse frequencies (plain or YaRN, mla.md 3-4; V2 report appendix B) and the cos/sin
+ * tables, in single precision as the reference implementations compute them: inv_freq, the product with
+ * the position, and its cosine. */
 #include "model/rope_table.h"
 #include "model/lm.h"
 #include <math.h>
@@ -34,7 +35,8 @@ double rope_softmax_scale(const Config *c)
 /* The dimension index that makes n turns over the original length. */
 static double yarn_dim(const Config *c, double n)
 {
-	return (double)c->qk_rope_head_dim * log((double)c->yarn_original / (2 * M_PI * n)) / (2 * log(c->rope_theta));
+	return (double)c->qk_rope_head_dim * log((double)c->yarn_original / (2 * M_PI * n)) /
+		(2 * log(c->rope_theta));
 }
 
 void rope_frequencies(const Config *c, float *inv_freq)

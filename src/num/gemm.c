@@ -3,7 +3,7 @@
 #include "num/kernels.h"
 
 /* A task should be worth a hand-over (about a microsecond or more of work) and leave enough of them to share. */
-enum { TASK_MACS = 1 << 17, COLS_ROUND = 24, COLS_LEAST = 48, NN_ROWS = 96, NN_COLS = 192 };
+enum { TASK_MACS = 1 << 17, COLS_ROUND = 24, COLS_LEAST = 48, COLS_ROWS = 192 /* every task lays x out anew: many columns share that */, NN_ROWS = 96, NN_COLS = 192 };
 
 typedef struct Cut {
 	int64_t rows, cols;       /* of the result, per task */
@@ -19,7 +19,8 @@ static Cut nt_cut(const Kernels *k, int64_t M, const Mat *W)
 {
 	int64_t blocks = div_up(M, k->nt_rows(W->cols)), rows = div_up(M, blocks ? blocks : 1);
 	int64_t cols = TASK_MACS / ((rows ? rows : 1) * (W->cols ? W->cols : 1));
-	cols = cols < COLS_LEAST ? COLS_LEAST : div_up(cols, COLS_ROUND) * COLS_ROUND;
+	int64_t least = M > 1 ? COLS_ROWS : COLS_LEAST;
+	cols = cols < least ? least : div_up(cols, COLS_ROUND) * COLS_ROUND;
 	return (Cut){ rows, cols, rows ? div_up(M, rows) : 0, div_up(W->rows, cols) };
 }
 

@@ -225,7 +225,9 @@ INLINE void tile_run(Feed f, int mr, int nr, const Run *u, Tile *t)
 
 INLINE void tiles_run(Feed f, int mr, int nr, const Run *u)
 {
-	Tile t = { .state = u->state, .y = u->y };
+	Tile t; /* not cleared: the tail is filled when there is one */
+	t.state = u->state;
+	t.y = u->y;
 	const char *w = u->w;
 	for (int64_t left = u->cols; left > 0; left -= nr) {
 		t.cols = left < nr ? (int)left : nr;

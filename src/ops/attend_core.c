@@ -207,7 +207,8 @@ static void block_softmax(const Work *w, const Tile *k, int64_t at, int n, real 
 	}
 }
 
-/* One block of keys for the rows of a tile that see any of it, so many at a time as scratch has scores for. */
+/* One block of keys for the rows of a tile that see any of it, so many at a time as scratch has scores
+ * for. */
 static void block_run(const Work *w, const Tile *k, int64_t at, int n, int worker, const Place *to)
 {
 	const AttCore *c = w->c;

@@ -1,4 +1,5 @@
-/* list.c - the table of ops: what the gradient check walks, the manual is made from, and scripts find ops by. */
+/* list.c - the table of ops: what the gradient check walks, the manual is made from, and scripts find ops
+ * by. */
 #include "ops/op.h"
 
 #define OP_ENTRY(name) &op_##name,

@@ -5,11 +5,11 @@
 #include "ops/ops.h"
 #include "base/rng.h"
 
-#define OPS_ALL(X)                                                                                           \
-	X(add)                                                                                                   \
-	X(mul) X(scale) X(cols) X(rows) X(concat) X(pick) X(embed) X(linear) X(linear_bias) X(rmsnorm) X(swiglu) \
-		X(sigmoid) X(softmax) X(rope) X(attend) X(attend_scores) X(attend_probs) X(attend_values)            \
-			X(attend_latent) X(route_choose) X(route_weights) X(dispatch) X(linear_grouped) X(combine)
+/* In the order of ops.h. */
+#define OPS_ALL(X) \
+	X(add) X(mul) X(scale) X(cols) X(rows) X(concat) X(pick) X(embed) X(linear) X(linear_bias) X(rmsnorm) \
+	X(swiglu) X(sigmoid) X(softmax) X(rope) X(attend) X(attend_scores) X(attend_probs) X(attend_values) \
+	X(attend_latent) X(route_choose) X(route_weights) X(dispatch) X(linear_grouped) X(combine)
 #define OP_EXTERN(name) extern const Op op_##name;
 OPS_ALL(OP_EXTERN)
 #undef OP_EXTERN

@@ -23,7 +23,8 @@ static real group_value(const RouteRule *r, const real *s, int n)
 	return r->group_top2 && n > 1 ? best + second : best;
 }
 
-/* The groups of a token: their values in c->sum, the kept ones in c->group, everything else masked with -inf. */
+/* The groups of a token: their values in c->sum, the kept ones in c->group, everything else masked with
+ * -inf. */
 static void choose_groups(const Choice *c)
 {
 	const RouteRule *r = c->r;

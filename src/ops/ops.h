@@ -1,53 +1,70 @@
 /* ops.h - the table of contents of the engine: every op, its equation, its shapes.
  *
- * T tokens (rows), h hidden, H heads, E experts, K experts per token. All activations are REAL rows; weights are as stored
- * (any dtype), [out, in] row-major. Every function returns NULL once the tape has failed. Gradients flow to every REAL input
- * and weight unless the line says otherwise. */
+ * T tokens (rows), h hidden, H heads, E experts, K experts per token. All activations are REAL rows;
+ * weights are as stored (any dtype), [out, in] row-major. Every function returns NULL once the tape has
+ * failed. Gradients flow to every REAL input and weight unless the line says otherwise. */
 #ifndef OPS_OPS_H
 #define OPS_OPS_H
 #include "tape/tape.h"
 
 /* --- sums, views --- */
-Ten *add(Tape *t, Ten *a, Ten *b);                       /* y = a + b                        [T,h]              */
-Ten *mul(Tape *t, Ten *a, Ten *b);                       /* y = a * b elementwise                               */
-Ten *scale(Tape *t, Ten *a, real c);                     /* y = c a                                             */
-Ten *cols(Tape *t, Ten *x, int64_t from, int64_t n);     /* y = x[:, from:from+n], a view (no copy)             */
-Ten *rows(Tape *t, Ten *x, int64_t from, int64_t n);     /* y = x[from:from+n, :], a view                       */
-Ten *concat(Tape *t, Ten *a, Ten *b);                    /* y = [a ; b] along columns                           */
-Ten *pick(Tape *t, Ten *x, const int32_t *row, int64_t n); /* y_i = x[row_i]  (last positions, MTP shifts); row is copied */
+Ten *add(Tape *t, Ten *a, Ten *b);                         /* y = a + b                            [T,h] */
+Ten *mul(Tape *t, Ten *a, Ten *b);                         /* y = a * b elementwise                [T,h] */
+Ten *scale(Tape *t, Ten *a, real c);                       /* y = c a                              [T,h] */
+Ten *cols(Tape *t, Ten *x, int64_t from, int64_t n);       /* y = x[:, from:from+n], a view        [T,n] */
+Ten *rows(Tape *t, Ten *x, int64_t from, int64_t n);       /* y = x[from:from+n, :], a view        [n,h] */
+Ten *concat(Tape *t, Ten *a, Ten *b);                      /* y = [a ; b] along columns      [T,h_a+h_b] */
+/* y_i = x[row_i] (last positions, MTP shifts); row is copied                                       [n,h] */
+Ten *pick(Tape *t, Ten *x, const int32_t *row, int64_t n);
+
 /* --- weights --- */
-Ten *embed(Tape *t, Ten *W, const int32_t *id, int64_t n); /* y_i = W[id_i]; E_2003 when an id is out of range  [n,h] */
-Ten *linear(Tape *t, Ten *x, Ten *W);                    /* y = x W^T ; recipe applies                          */
-Ten *linear_bias(Tape *t, Ten *x, Ten *W, Ten *b);       /* y = x W^T + b ; b may be NULL                       */
-Ten *rmsnorm(Tape *t, Ten *x, Ten *g, double eps);       /* y = g x / sqrt(mean x^2 + eps) per row              */
-Ten *swiglu(Tape *t, Ten *gate, Ten *up);                /* y = silu(gate) * up                                 */
-Ten *sigmoid(Tape *t, Ten *x);
-Ten *softmax(Tape *t, Ten *x);                           /* over the last dimension                             */
+Ten *embed(Tape *t, Ten *W, const int32_t *id, int64_t n); /* y_i = W[id_i]; E_2003: not an id     [n,h] */
+Ten *linear(Tape *t, Ten *x, Ten *W);                      /* y = x W^T; recipe applies          [T,out] */
+Ten *linear_bias(Tape *t, Ten *x, Ten *W, Ten *b);         /* y = x W^T + b; b may be NULL       [T,out] */
+Ten *rmsnorm(Tape *t, Ten *x, Ten *g, double eps);         /* y = g x / sqrt(mean x^2 + eps), each row   */
+Ten *swiglu(Tape *t, Ten *gate, Ten *up);                  /* y = silu(gate) * up                        */
+Ten *sigmoid(Tape *t, Ten *x);                             /* y = 1 / (1 + exp(-x))                      */
+Ten *softmax(Tape *t, Ten *x);                             /* over the last dimension                    */
 
 /* --- rotary positions (mla.md 4, 5) --- */
-typedef struct RopeTable { int d; int n_pos; int start; bool half; const real *cos, *sin; /* [n_pos, d/2] of positions start.. */ } RopeTable;
-/* Rotates columns [from, from+d) of each of H heads of width `width` in every row, at position pos[row]. Neighbouring pairs
- * (2i, 2i+1), or (i, i+d/2) when table->half. Other columns are copied. */
+typedef struct RopeTable {
+	int d;                  /* numbers rotated: d/2 pairs */
+	int n_pos, start;       /* positions start .. start + n_pos - 1 */
+	bool half;              /* pairs (i, i + d/2), not (2i, 2i + 1) */
+	const real *cos, *sin;  /* [n_pos, d/2] */
+} RopeTable;
+/* Rotates columns [from, from+d) of each of H heads of width `width` in every row, at position pos[row].
+ * Neighbouring pairs (2i, 2i+1), or (i, i+d/2) when table->half. Other columns are copied. */
 Ten *rope(Tape *t, Ten *x, int H, int width, int from, const int32_t *pos, const RopeTable *table);
 
 /* --- attention over batches of sequences --- */
-typedef struct Seq { int row0, rows; /* of q */ int key0, keys; /* of the key tensors; the last `rows` keys are these rows themselves */ } Seq;
+typedef struct Seq {
+	int row0, rows;         /* of q */
+	int key0, keys;         /* of the key tensors; the last `rows` keys are these rows themselves */
+} Seq;
 typedef struct Attend {
-	int H, G;               /* query heads, key heads (MHA: G = H, GQA, MQA: G = 1); head i uses key head i / (H/G) */
-	int d_k, d_r, d_v;      /* per-head key width, shared rotary key width (0: none), value width. q is [T, H*(d_k+d_r)] */
-	int k_width, v_width;   /* columns from one head to the next in k and v (MLA: both d_k+d_v, k and v being views of kv) */
+	/* query heads, key heads (MHA: G = H, GQA, MQA: G = 1); head i uses key head i / (H/G) */
+	int H, G;
+	/* per-head key width, shared rotary key width (0: none), value width. q is [T, H*(d_k+d_r)] */
+	int d_k, d_r, d_v;
+	/* columns from one head to the next in k and v (MLA: both d_k+d_v, k and v being views of kv) */
+	int k_width, v_width;
 	double scale;           /* of the whole logit */
-	const Seq *seq; int n_seq;
+	const Seq *seq;
+	int n_seq;
 } Attend;
-/* o = softmax_s<=t(scale (q_C k_C + q_R k_R)) v, causal by position in the sequence. Fused; k_R NULL when d_r = 0.  [T,H*d_v] */
+/* o = softmax_s<=t(scale (q_C k_C + q_R k_R)) v, causal by position in the sequence. Fused; k_R NULL when
+ * d_r = 0. [T,H*d_v] */
 Ten *attend(Tape *t, Ten *q, Ten *k, Ten *k_R, Ten *v, const Attend *a);
-/* The same in three, for hooks on scores and probs (padded with 0 past a row's keys): scores, probs [T*H, max keys]. */
+/* The same in three, for hooks on scores and probs (padded with 0 past a row's keys): scores, probs
+ * [T*H, max keys]. */
 Ten *attend_scores(Tape *t, Ten *q, Ten *k, Ten *k_R, const Attend *a);
 Ten *attend_probs(Tape *t, Ten *scores, const Attend *a);
 Ten *attend_values(Tape *t, Ten *probs, Ten *v, const Attend *a);
-/* Absorbed MLA, the latent as the one key and value of all heads (mla.md 7): q~_i = W_UK,i^T q_C,i ;
- * o_i = W_UV,i sum_s a_i(s) c_KV(s).  W_UKV [H*(d_k+d_v), r], c_KV [S,r] (REAL or BF16), k_R [S,d_r].  [T,H*d_v].
- * probs_out, when not NULL, receives [T*H, max keys]. */
+/* Absorbed MLA, the latent as the one key and value of all heads (mla.md 7):
+ * q~_i = W_UK,i^T q_C,i ; o_i = W_UV,i sum_s a_i(s) c_KV(s).  [T,H*d_v]
+ * W_UKV [H*(d_k+d_v), r], c_KV [S,r] (REAL or BF16), k_R [S,d_r]. probs_out, when not NULL, receives
+ * [T*H, max keys]. */
 Ten *attend_latent(Tape *t, Ten *q, Ten *c_KV, Ten *k_R, Ten *W_UKV, const Attend *a, Ten **probs_out);
 
 /* --- router (moe.md 3, 4) --- */
@@ -57,19 +74,29 @@ typedef struct RouteRule {
 	bool normalise;         /* weights divided by their sum (+1e-20) */
 	double scale;           /* routed_scaling_factor */
 } RouteRule;
-/* Which experts: the K best of scores + bias (bias may be NULL) within the topk_group best groups; excluded = -inf; ties to the
- * lower id; ascending by id. I32 [T,K]. Not differentiable. group_sum [T,n_group] and group_kept I32 [T,n_group] are by-products
- * (pass NULL when nobody looks). */
+/* Which experts: the K best of scores + bias (bias may be NULL) within the topk_group best groups;
+ * excluded = -inf; ties to the lower id; ascending by id. I32 [T,K]. Not differentiable. group_sum
+ * [T,n_group] and group_kept I32 [T,n_group] are by-products (pass NULL when nobody looks). */
 Ten *route_choose(Tape *t, Ten *scores, Ten *bias, const RouteRule *r, Ten **group_sum, Ten **group_kept);
-/* w_i = scale s_i / (sum_S s + 1e-20), or scale s_i. Gradient flows to scores, not through the choice.  [T,K] */
+/* w_i = scale s_i / (sum_S s + 1e-20), or scale s_i. Gradient flows to scores, not through the choice.
+ * [T,K] */
 Ten *route_weights(Tape *t, Ten *scores, Ten *topk, const RouteRule *r);
 
-/* Token copies sorted by expert: rows of expert e are [offset[e], offset[e+1]). Within an expert, ascending by token. */
-typedef struct Dispatch { int E, K; int64_t T; int64_t *offset; int32_t *token; /* of each sorted row */ int32_t *slot; /* [T*K] -> sorted row */ } Dispatch;
+/* Token copies sorted by expert: rows of expert e are [offset[e], offset[e+1]). Within an expert,
+ * ascending by token. */
+typedef struct Dispatch {
+	int E, K;
+	int64_t T;
+	int64_t *offset;        /* [E+1] */
+	int32_t *token;         /* [T*K]: of each sorted row */
+	int32_t *slot;          /* [T*K]: the sorted row of a token's k-th choice */
+} Dispatch;
 const Dispatch *dispatch_plan(Tape *t, Ten *topk, int E);
-Ten *dispatch(Tape *t, Ten *x, const Dispatch *d);                   /* y_j = x[token_j]          [T*K,h] */
-Ten *linear_grouped(Tape *t, Ten *x, Ten *const *W, const Dispatch *d); /* rows of expert e times W[e]; recipe applies */
-Ten *combine(Tape *t, Ten *y, Ten *w, const Dispatch *d);            /* out_t = sum_k w_tk y[slot_tk], k ascending   [T,h] */
+Ten *dispatch(Tape *t, Ten *x, const Dispatch *d); /* y_j = x[token_j]  [T*K,h] */
+/* Rows of expert e times W[e]; recipe applies.  [T*K,out] */
+Ten *linear_grouped(Tape *t, Ten *x, Ten *const *W, const Dispatch *d);
+/* out_t = sum_k w_tk y[slot_tk], k ascending.  [T,h] */
+Ten *combine(Tape *t, Ten *y, Ten *w, const Dispatch *d);
 
 /* --- the table: every op above, for the gradient check, `lathe help ops` and Lua --- */
 extern const Op *const op_table[];   /* NULL-terminated */

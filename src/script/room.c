@@ -1,6 +1,6 @@
-/* room.c - limits: memory by the allocator, steps by a hook. Functions that could run long inside one step (patterns, large
- * repeats) are not given out, since a hook cannot stop them; nor is pcall,
- * which would catch the hook's own error and go on. `table` is a view here, not the library. */
+/* room.c - limits: memory by the allocator, steps by a hook. Functions that could run long inside one step
+ * (patterns, large repeats) are not given out, since a hook cannot stop them; nor is pcall, which would
+ * catch the hook's own error and go on. `table` is a view here, not the library. */
 #include "script/room.h"
 #include <lualib.h>
 #include <stdlib.h>
@@ -38,9 +38,10 @@ static void room_hook(lua_State *L, lua_Debug *ar)
 /* What a scene needs: no files, no code from strings, no patterns, no way out. */
 static int room_open(lua_State *L)
 {
-	static const char *const base_out[] = {
-		"dofile", "loadfile", "load", "collectgarbage", "require", "print", "warn", "pcall", "xpcall", "rawset", "setmetatable", "getmetatable", NULL };
-	static const char *const string_out[] = { "dump", "find", "match", "gmatch", "gsub", "rep", "pack", "unpack", "packsize", NULL };
+	static const char *const base_out[] = { "dofile", "loadfile", "load", "collectgarbage", "require",
+		"print", "warn", "pcall", "xpcall", "rawset", "setmetatable", "getmetatable", NULL };
+	static const char *const string_out[] = { "dump", "find", "match", "gmatch", "gsub", "rep", "pack",
+		"unpack", "packsize", NULL };
 	luaL_requiref(L, LUA_GNAME, luaopen_base, 1);
 	for (int i = 0; base_out[i]; i++) {
 		lua_pushnil(L);

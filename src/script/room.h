@@ -10,7 +10,8 @@ typedef struct Room { lua_State *L; size_t held, limit; long steps; } Room;
 /* False: out of memory. r must stay where it is until room_done. */
 bool room_init(Room *r, size_t memory, long steps);
 void room_done(Room *r);
-/* Runs a text chunk with one result left on the stack; false: e (E_8xxx) has the message with file and line. */
+/* Runs a text chunk with one result left on the stack; false: e (E_8xxx) has the message with file and
+ * line. */
 bool room_run(Room *r, const char *text, size_t n, const char *chunk, Err *e);
 /* The error on top of the stack into e and off the stack; always false. */
 bool room_fail(Room *r, int status, Err *e);

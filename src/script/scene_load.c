@@ -1,6 +1,6 @@
-/* scene_load.c - a scene's table into a SceneDef. Constructors (rows, cols, pane and one for each view) note the line they were
- * called on, so that a wrong field is reported where it stands. Only the scene's arena owns memory here: a Lua error may
- * leave any of these functions by longjmp. */
+/* scene_load.c - a scene's table into a SceneDef. Constructors (rows, cols, pane and one for each view)
+ * note the line they were called on, so that a wrong field is reported where it stands. Only the scene's
+ * arena owns memory here: a Lua error may leave any of these functions by longjmp. */
 #include "script/script.h"
 #include "base/utf8.h"
 #include "script/room.h"
@@ -125,7 +125,8 @@ static void fields_known(lua_State *L, int t, const char *known)
 		if (lua_type(L, -2) == LUA_TSTRING) {
 			snprintf(word, sizeof word, " %.60s ", lua_tostring(L, -2));
 			if (!strstr(known, word))
-				luaL_error(L, "%sno field \"%s\" here; there are:%s", where(L, t), lua_tostring(L, -3 + 1), known);
+				luaL_error(L, "%sno field \"%s\" here; there are:%s", where(L, t),
+					lua_tostring(L, -3 + 1), known);
 		}
 		lua_pop(L, 1);
 	}
@@ -147,7 +148,9 @@ static void read_sizes(lua_State *L, int t, SceneNode *n)
 static void read_pane(lua_State *L, Reading *r, int t, SceneNode *n)
 {
 	SceneDef *d = r->d;
-	fields_known(L, t, " kind view where data title unit min max height width weight prio fit log numbers diverging ");
+	fields_known(L, t,
+		" kind view where data title unit min max height width weight prio fit log numbers "
+		"diverging ");
 	n->view = field_text(L, d, t, "view");
 	n->data = field_text(L, d, t, "data");
 	if (!n->data && lua_rawgeti(L, t, 1) == LUA_TSTRING)
@@ -235,7 +238,8 @@ static void read_keys(lua_State *L, SceneDef *d, int t)
 		bool ok = lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TTABLE && d->n_keys < SCENE_KEYS &&
 			lua_rawgeti(L, -1, 1) == LUA_TSTRING && lua_rawgeti(L, -2, 2) == LUA_TSTRING;
 		if (!ok)
-			luaL_error(L, "%skeys must be like { b = { \"help\", \"command\" } }, at most %d", where(L, t), SCENE_KEYS);
+			luaL_error(L, "%skeys must be like { b = { \"help\", \"command\" } }, at most %d",
+				where(L, t), SCENE_KEYS);
 		SceneKey k = { arena_text(L, d, -4), arena_text(L, d, -2), arena_text(L, d, -1) };
 		int at = d->n_keys++;
 		for (; at > 0 && strcmp(d->key[at - 1].key, k.key) > 0; at--)

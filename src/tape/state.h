@@ -39,7 +39,6 @@ struct Tape {
 	Err err;
 	Node slot;              /* the node of an op that is not recorded */
 	Node *last;
-	int n_nodes;
 	const Scope *scope;
 	GradKept *kept;         /* leaves whose gradient lies in the step arena */
 	Hook *hook;

@@ -55,7 +55,6 @@ void tape_reset(Tape *t)
 	names_reset(&t->names);
 	err_clear(&t->err);
 	t->last = NULL;
-	t->n_nodes = 0;
 	t->scope = NULL;
 }
 
@@ -253,7 +252,6 @@ Ten *tape_run(Tape *t, Node *n, Ten *out)
 			n->out[i]->name = n->op->name;
 	if (t->record)
 		node_record(t, n);
-	t->n_nodes++;
 	n->op->fwd(t, n);
 	return tape_failed(t) ? NULL : out;
 }
@@ -277,14 +275,4 @@ real *tape_grad(Tape *t, Ten *x)
 		t->kept = k;
 	}
 	return ten_real(g);
-}
-
-int tape_nodes(const Tape *t)
-{
-	return t->n_nodes;
-}
-
-const Node *tape_last(const Tape *t)
-{
-	return t->last;
 }

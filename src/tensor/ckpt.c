@@ -1,4 +1,5 @@
-/* ckpt.c - all tensors of a checkpoint under their names, whichever shard they lie in, and FP8 weights with their scales. */
+/* ckpt.c - all tensors of a checkpoint under their names, whichever shard they lie in, and FP8 weights
+ * with their scales. */
 #include "tensor/ckpt.h"
 #include "base/arena.h"
 #include "base/hash.h"
@@ -79,14 +80,15 @@ static bool mapped_agrees(const Ckpt *c, const CkptMapped *m, bool *seen, Err *e
 	char *const *file = c->files.name;
 	int64_t at = map_get(c->names, m->tensor, strlen(m->tensor));
 	if (at < 0)
-		return err_set(e, E_3052, "%s: the index names tensor \"%.120s\" in %.80s, which does not hold it", c->dir, m->tensor,
-			       file[m->file]);
+		return err_set(e, E_3052,
+			"%s: the index names tensor \"%.120s\" in %.80s, which does not hold it", c->dir,
+			m->tensor, file[m->file]);
 	if (seen[at])
 		return err_set(e, E_3050, "%s: the index names tensor \"%.120s\" twice", c->dir, m->tensor);
 	seen[at] = true;
 	if (c->all[at].file != m->file)
-		return err_set(e, E_3052, "%s: the index puts tensor \"%.120s\" in %.80s, it is in %.80s", c->dir, m->tensor,
-			       file[m->file], file[c->all[at].file]);
+		return err_set(e, E_3052, "%s: the index puts tensor \"%.120s\" in %.80s, it is in %.80s",
+			c->dir, m->tensor, file[m->file], file[c->all[at].file]);
 	return true;
 }
 
@@ -98,8 +100,9 @@ static bool index_agrees(const Ckpt *c, Err *e)
 		ok = mapped_agrees(c, &c->files.map[i], seen, e);
 	for (size_t i = 0; ok && i < c->n; i++)
 		if (!seen[i])
-			ok = err_set(e, E_3052, "%s: %.80s holds tensor \"%.120s\", which the index does not name", c->dir,
-				     c->files.name[c->all[i].file], c->all[i].t->name);
+			ok = err_set(e, E_3052,
+				"%s: %.80s holds tensor \"%.120s\", which the index does not name", c->dir,
+				c->files.name[c->all[i].file], c->all[i].t->name);
 	free(seen);
 	return ok;
 }
@@ -114,7 +117,9 @@ static bool path_resolve(Ckpt *c, const char *path, Err *e)
 		c->dir = strdup(path);
 		return c->dir ? ckpt_files_find(&c->files, c->dir, e) : memory_fail(path, e);
 	}
-	const char *slash = strrchr(path, '/');
+	const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+	if (dot && strcmp(dot, ".json") == 0)
+		return err_set(e, E_2003, "%s: is no checkpoint; give the folder that it lies in", path);
 	c->dir = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
 	if (!c->dir)
 		return memory_fail(path, e);
@@ -128,7 +133,8 @@ Ckpt *ckpt_open(const char *path, Err *e)
 		memory_fail(path, e);
 		return NULL;
 	}
-	if (path_resolve(c, path, e) && shards_open(c, e) && tensors_list(c, e) && (!c->files.text || index_agrees(c, e)))
+	if (path_resolve(c, path, e) && shards_open(c, e) && tensors_list(c, e) &&
+		(!c->files.text || index_agrees(c, e)))
 		return c;
 	ckpt_close(c);
 	return NULL;
@@ -173,14 +179,6 @@ static const Place *place_find(const Ckpt *c, const char *name)
 	return i < 0 ? NULL : &c->all[i];
 }
 
-const StEntry *ckpt_entry(const Ckpt *c, const char *name, const char **file)
-{
-	const Place *p = place_find(c, name);
-	if (p && file)
-		*file = c->files.name[p->file];
-	return p ? p->t : NULL;
-}
-
 bool ckpt_has(const Ckpt *c, const char *name)
 {
 	return place_find(c, name) != NULL;
@@ -222,12 +220,18 @@ static const void *place_data(Ckpt *c, const Place *p, Err *e)
 static bool scale_fits(const Ckpt *c, const StEntry *w, const StEntry *s, Err *e)
 {
 	if (w->rank != 2 || w->dtype != DT_F8_E4M3)
-		return err_set(e, E_3223, "%s: tensor \"%.120s\" has block scales but is no F8_E4M3 matrix", c->dir, w->name);
-	int64_t rows = w->shape[0] / 128 + (w->shape[0] % 128 != 0), cols = w->shape[1] / 128 + (w->shape[1] % 128 != 0);
+		return err_set(e, E_3223, "%s: tensor \"%.120s\" has block scales but is no F8_E4M3 matrix",
+			c->dir, w->name);
+	int64_t rows = w->shape[0] / 128 + (w->shape[0] % 128 != 0),
+		cols = w->shape[1] / 128 + (w->shape[1] % 128 != 0);
 	if (s->dtype == DT_F32 && s->rank == 2 && s->shape[0] == rows && s->shape[1] == cols)
 		return true;
-	return err_set(e, E_3223, "%s: tensor \"%.120s\" must be F32 [%lldx%lld], one scale for each 128 x 128 block of a [%lldx%lld] "
-		       "weight", c->dir, s->name, (long long)rows, (long long)cols, (long long)w->shape[0], (long long)w->shape[1]);
+	return err_set(e, E_3223,
+		"%s: tensor \"%.120s\" must be F32 [%lldx%lld], one scale for each 128 x 128 block of a "
+		"[%lldx%lld] "
+		"weight",
+		c->dir, s->name, (long long)rows, (long long)cols, (long long)w->shape[0],
+		(long long)w->shape[1]);
 }
 
 static bool place_take(Ckpt *c, const Place *p, Ten *out, Err *e)
@@ -261,7 +265,8 @@ bool ckpt_ten(Ckpt *c, const char *name, Ten *out, Err *e)
 	if (!p)
 		return false;
 	if (!dtype_is_float(p->t->dtype))
-		return err_set(e, E_3222, "%s: tensor \"%.120s\" is %s, which no weight can be", c->dir, name, dtype_name(p->t->dtype));
+		return err_set(e, E_3222, "%s: tensor \"%.120s\" is %s, which no weight can be", c->dir, name,
+			dtype_name(p->t->dtype));
 	const Place *s = scale_find(c, name, e, &failed);
 	if (failed || (s && !scale_fits(c, p->t, s->t, e)) || !place_take(c, p, out, e))
 		return false;

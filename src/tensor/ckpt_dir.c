@@ -1,5 +1,6 @@
-/* ckpt_dir.c - the files of a checkpoint folder. The index is a stranger's text: it may name only .safetensors files of its
- * own folder, each tensor once. Hugging Face's order of preference is kept: a single file before an index. */
+/* ckpt_dir.c - the files of a checkpoint folder. The index is a stranger's text: it may name only
+ * .safetensors files of its own folder, each tensor once. Hugging Face's order of preference is kept: a
+ * single file before an index. */
 #include "tensor/ckpt_dir.h"
 #include "base/arena.h"
 #include "base/buf.h"
@@ -71,8 +72,9 @@ static bool shard_number(Index *x, const char *name, size_t n, size_t *file)
 		return true;
 	}
 	if (!shard_name_ok(name, n))
-		return err_set(x->k.e, E_3051, "%s: shard name \"%.120s\"; only .safetensors files of the same folder may be named",
-			       x->k.path, name);
+		return err_set(x->k.e, E_3051,
+			"%s: shard name \"%.120s\"; only .safetensors files of the same folder may be named",
+			x->k.path, name);
 	*file = x->f->n;
 	return file_add(x->f, name, x->k.path, x->k.e) &&
 	       (map_put(x->files, name, n, (int64_t)*file, NULL) || memory_fail(x->k.path, x->k.e));
@@ -82,8 +84,8 @@ static bool mapped_add(Index *x, CkptMapped m, size_t n)
 {
 	CkptFiles *f = x->f;
 	if (n > ST_NAME_MAX || f->n_map >= 4u * ST_TENSORS_MAX)
-		return err_set(x->k.e, E_5003, "%s: a tensor name above %d bytes, or more than %d tensors", x->k.path, ST_NAME_MAX,
-			       4 * ST_TENSORS_MAX);
+		return err_set(x->k.e, E_5003, "%s: a tensor name above %d bytes, or more than %d tensors",
+			x->k.path, ST_NAME_MAX, 4 * ST_TENSORS_MAX);
 	if (f->n_map == f->cap_map) {
 		size_t cap = f->cap_map ? f->cap_map * 2 : 256;
 		CkptMapped *p = realloc(f->map, cap * sizeof *p);
@@ -109,13 +111,14 @@ static bool weight_map_take(Index *x)
 			return false;
 		if (!more)
 			return true;
-		if (!scan_key(&x->k, &m.tensor, &n) || !scan_string(&x->k, &file, &nf) || !shard_number(x, file, nf, &m.file) ||
-		    !mapped_add(x, m, n))
+		if (!scan_key(&x->k, &m.tensor, &n) || !scan_string(&x->k, &file, &nf) ||
+			!shard_number(x, file, nf, &m.file) || !mapped_add(x, m, n))
 			return false;
 	}
 }
 
-/* An object whose keys are each used once: the root calls weight_map_take on its key, all other values are only well-formed. */
+/* An object whose keys are each used once: the root calls weight_map_take on its key, all other values are
+ * only well-formed. */
 static bool object_take(Index *x, bool root, bool *found)
 {
 	bool first = true, more = true, had, ok;
@@ -220,8 +223,10 @@ static bool shards_complete(const CkptFiles *f, const char *dir, Err *e)
 		unsigned long at = 0, count = 0;
 		shard_name_parse(f->name[i], &at, &count);
 		if (count != f->n || at != i + 1)
-			return err_set(e, E_3054, "%s: %zu shards without an index, but %.80s says there are %lu; one is missing or too many",
-				       dir, f->n, f->name[i], count);
+			return err_set(e, E_3054,
+				"%s: %zu shards without an index, but %.80s says there are %lu; one is "
+				"missing or too many",
+				dir, f->n, f->name[i], count);
 	}
 	return true;
 }
@@ -240,7 +245,10 @@ static bool shards_collect(CkptFiles *f, const char *dir, Err *e)
 	if (!ok)
 		return false;
 	if (f->n == 0)
-		return err_set(e, E_4001, "%s: no model.safetensors, no model.safetensors.index.json and no shards in this folder", dir);
+		return err_set(e, E_4001,
+			"%s: no model.safetensors, no model.safetensors.index.json and no shards in this "
+			"folder",
+			dir);
 	qsort(f->name, f->n, sizeof *f->name, name_order);
 	return shards_complete(f, dir, e);
 }

@@ -1,5 +1,5 @@
-/* scan.c - the strict JSON reader of headers and indexes (RFC 8259, and no NUL in strings). Nothing is looked at past the
- * end, nothing recurses deeper than 64, and every error says at which byte. */
+/* scan.c - the strict JSON reader of headers and indexes (RFC 8259, and no NUL in strings). Nothing is
+ * looked at past the end, nothing recurses deeper than 64, and every error says at which byte. */
 #include "tensor/scan.h"
 #include "base/utf8.h"
 #include <string.h>
@@ -9,13 +9,15 @@ enum { DEPTH = 64 };
 bool scan_fail(const Scan *k, const char *what)
 {
 	if (k->tensor)
-		return err_set(k->e, k->code, "%s: tensor \"%.160s\": %s (at byte %zu of the JSON text)", k->path, k->tensor, what, k->at);
+		return err_set(k->e, k->code, "%s: tensor \"%.160s\": %s (at byte %zu of the JSON text)",
+			k->path, k->tensor, what, k->at);
 	return err_set(k->e, k->code, "%s: %s (at byte %zu of the JSON text)", k->path, what, k->at);
 }
 
 static void blank_skip(Scan *k)
 {
-	while (k->at < k->n && (k->s[k->at] == ' ' || k->s[k->at] == '\n' || k->s[k->at] == '\r' || k->s[k->at] == '\t'))
+	while (k->at < k->n &&
+		(k->s[k->at] == ' ' || k->s[k->at] == '\n' || k->s[k->at] == '\r' || k->s[k->at] == '\t'))
 		k->at++;
 }
 
@@ -44,8 +46,10 @@ static bool hex4(Scan *k, uint32_t *v)
 		return scan_fail(k, "cut \\u escape");
 	for (int i = 0; i < 4; i++) {
 		char c = k->s[k->at + (size_t)i];
-		uint32_t d = c >= '0' && c <= '9' ? (uint32_t)(c - '0') : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a') + 10 :
-			     c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A') + 10 : 16;
+		uint32_t d = c >= '0' && c <= '9' ? (uint32_t)(c - '0')
+			: c >= 'a' && c <= 'f'    ? (uint32_t)(c - 'a') + 10
+			: c >= 'A' && c <= 'F'    ? (uint32_t)(c - 'A') + 10
+						  : 16;
 		if (d > 15)
 			return scan_fail(k, "bad \\u escape");
 		*v = *v * 16 + d;

@@ -1,6 +1,7 @@
-/* scan.h - a strict JSON reader for the two large texts of a checkpoint: safetensors headers and the shard index. It pulls:
- * the caller asks for what the grammar allows next. Strings are unescaped where they lie and end in NUL, so that a header with
- * 100,000 names is read without an allocation per name. Other JSON goes through base/json.h. */
+/* scan.h - a strict JSON reader for the two large texts of a checkpoint: safetensors headers and the shard
+ * index. It pulls: the caller asks for what the grammar allows next. Strings are unescaped where they lie
+ * and end in NUL, so that a header with 100,000 names is read without an allocation per name. Other JSON
+ * goes through base/json.h. */
 #ifndef TENSOR_SCAN_H
 #define TENSOR_SCAN_H
 #include "base/err.h"

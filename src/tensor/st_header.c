@@ -1,5 +1,6 @@
-/* st_header.c - every rule of the safetensors header (checkpoints.md 4), stricter than the reference library where that lets
- * something doubtful through: duplicate names, unknown fields, a blank before '{', other padding than blanks. */
+/* st_header.c - every rule of the safetensors header (checkpoints.md 4), stricter than the reference
+ * library where that lets something doubtful through: duplicate names, unknown fields, a blank before '{',
+ * other padding than blanks. */
 #include "tensor/st_header.h"
 #include "base/arena.h"
 #include "tensor/scan.h"
@@ -39,7 +40,8 @@ static bool dtype_take(Header *p, StEntry *t)
 		return false;
 	if (dtype_parse(s, &t->dtype))
 		return true;
-	return err_set(p->k.e, E_3007, "%s: tensor \"" NAME_SHOWN "\": unknown dtype \"%.40s\"", p->k.path, t->name, s);
+	return err_set(p->k.e, E_3007, "%s: tensor \"" NAME_SHOWN "\": unknown dtype \"%.40s\"", p->k.path,
+		t->name, s);
 }
 
 static bool shape_take(Header *p, StEntry *t)
@@ -93,8 +95,10 @@ static bool field_take(Header *p, StEntry *t, unsigned *seen)
 		*seen |= 1u << i;
 		return field[i].take(p, t);
 	}
-	return err_set(p->k.e, E_3006, "%s: tensor \"" NAME_SHOWN "\": unknown field \"%.40s\"; the format has dtype, shape and "
-		       "data_offsets", p->k.path, t->name, s);
+	return err_set(p->k.e, E_3006,
+		"%s: tensor \"" NAME_SHOWN "\": unknown field \"%.40s\"; the format has dtype, shape and "
+		"data_offsets",
+		p->k.path, t->name, s);
 }
 
 static bool entry_take(Header *p, const char *name, size_t n)
@@ -103,7 +107,8 @@ static bool entry_take(Header *p, const char *name, size_t n)
 	bool first = true, more = true;
 	unsigned seen = 0;
 	if (n > ST_NAME_MAX)
-		return err_set(p->k.e, E_5003, "%s: a tensor name has %zu bytes, the limit is %d", p->k.path, n, ST_NAME_MAX);
+		return err_set(p->k.e, E_5003, "%s: a tensor name has %zu bytes, the limit is %d", p->k.path,
+			n, ST_NAME_MAX);
 	if (h->n == ST_TENSORS_MAX)
 		return err_set(p->k.e, E_5003, "%s: more than %d tensors", p->k.path, ST_TENSORS_MAX);
 	StEntry *grown = array_grow(h->t, h->n, &h->cap, sizeof *grown);
@@ -119,7 +124,10 @@ static bool entry_take(Header *p, const char *name, size_t n)
 		if (!more) {
 			h->n++;
 			p->k.tensor = NULL;
-			return seen == 7 ? true : entry_fail(p, E_3006, t, seen & 1 ? seen & 2 ? "no data_offsets" : "no shape" : "no dtype");
+			return seen == 7
+				? true
+				: entry_fail(p, E_3006, t,
+					  seen & 1 ? seen & 2 ? "no data_offsets" : "no shape" : "no dtype");
 		}
 		if (!field_take(p, t, &seen))
 			return false;
@@ -249,15 +257,20 @@ static bool entry_check(const Header *p, const StEntry *t, uint64_t expected)
 	uint64_t bytes;
 	bool whole;
 	if (t->begin != expected)
-		return err_set(p->k.e, E_3010, "%s: tensor \"" NAME_SHOWN "\": begins at byte %llu, must begin at %llu where the one "
-			       "before ends", p->k.path, t->name, (unsigned long long)t->begin, (unsigned long long)expected);
+		return err_set(p->k.e, E_3010,
+			"%s: tensor \"" NAME_SHOWN
+			"\": begins at byte %llu, must begin at %llu where the one "
+			"before ends",
+			p->k.path, t->name, (unsigned long long)t->begin, (unsigned long long)expected);
 	if (!st_entry_bytes(t, &bytes, &whole))
 		return entry_fail(p, E_3012, t, "shape overflows");
 	if (!whole)
 		return entry_fail(p, E_3011, t, "its elements do not fill whole bytes");
 	if (bytes != t->end - t->begin)
-		return err_set(p->k.e, E_3011, "%s: tensor \"" NAME_SHOWN "\": dtype and shape make %llu bytes, data_offsets %llu",
-			       p->k.path, t->name, (unsigned long long)bytes, (unsigned long long)(t->end - t->begin));
+		return err_set(p->k.e, E_3011,
+			"%s: tensor \"" NAME_SHOWN "\": dtype and shape make %llu bytes, data_offsets %llu",
+			p->k.path, t->name, (unsigned long long)bytes,
+			(unsigned long long)(t->end - t->begin));
 	return true;
 }
 
@@ -270,8 +283,10 @@ static bool layout_check(const Header *p, uint64_t data_bytes)
 		at = p->h->t[i].end;
 	}
 	if (at != data_bytes)
-		return err_set(p->k.e, E_3013, "%s: the tensors take %llu bytes, the file holds %llu; it is cut or has something "
-			       "behind its end", p->k.path, (unsigned long long)at, (unsigned long long)data_bytes);
+		return err_set(p->k.e, E_3013,
+			"%s: the tensors take %llu bytes, the file holds %llu; it is cut or has something "
+			"behind its end",
+			p->k.path, (unsigned long long)at, (unsigned long long)data_bytes);
 	return true;
 }
 

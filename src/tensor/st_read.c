@@ -1,6 +1,7 @@
-/* st_read.c - a safetensors file opened: the header is read and checked at once, the data is mapped when first asked for.
- * The file must not be cut while it is open: a touched page behind the new end raises SIGBUS, which the program's handler
- * turns into exit 3. What can be seen before mapping - another size or another file under the name - is an error here. */
+/* st_read.c - a safetensors file opened: the header is read and checked at once, the data is mapped when
+ * first asked for. The file must not be cut while it is open: a touched page behind the new end raises
+ * SIGBUS, which the program's handler turns into exit 3. What can be seen before mapping - another size or
+ * another file under the name - is an error here. */
 #include "tensor/st_header.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -57,17 +58,20 @@ static bool header_length(int fd, const St *s, uint64_t *n, Err *e)
 {
 	unsigned char b[8];
 	if (s->size < 8)
-		return err_set(e, E_3001, "%s: %llu bytes, too short for a safetensors file", s->path, (unsigned long long)s->size);
+		return err_set(e, E_3001, "%s: %llu bytes, too short for a safetensors file", s->path,
+			(unsigned long long)s->size);
 	if (!bytes_read(fd, (char *)b, 8, 0, s->path, e))
 		return false;
 	*n = 0;
 	for (int i = 7; i >= 0; i--)
 		*n = *n << 8 | b[i];
 	if (*n > s->size - 8)
-		return err_set(e, E_3002, "%s: says its header has %llu bytes, but %llu follow; cut, or not a safetensors file",
-			       s->path, (unsigned long long)*n, (unsigned long long)(s->size - 8));
+		return err_set(e, E_3002,
+			"%s: says its header has %llu bytes, but %llu follow; cut, or not a safetensors file",
+			s->path, (unsigned long long)*n, (unsigned long long)(s->size - 8));
 	if (*n > ST_HEADER_MAX)
-		return err_set(e, E_5003, "%s: a header of %llu bytes, the limit is %d", s->path, (unsigned long long)*n, ST_HEADER_MAX);
+		return err_set(e, E_5003, "%s: a header of %llu bytes, the limit is %d", s->path,
+			(unsigned long long)*n, ST_HEADER_MAX);
 	return true;
 }
 
@@ -175,17 +179,6 @@ const char *st_meta(const St *s, const char *key)
 		if (strcmp(s->h.meta[i].key, key) == 0)
 			return s->h.meta[i].value;
 	return NULL;
-}
-
-size_t st_meta_count(const St *s)
-{
-	return s->h.n_meta;
-}
-
-void st_meta_at(const St *s, size_t i, const char **key, const char **value)
-{
-	*key = s->h.meta[i].key;
-	*value = s->h.meta[i].value;
 }
 
 uint64_t st_data_bytes(const St *s)

@@ -1,6 +1,7 @@
-/* st_write.c - safetensors written as the official library does: tensors sorted by type and name, header padded to 8 bytes,
- * a temporary file beside the target that replaces it only when complete and on the disk. A file that others have mapped is
- * never cut. Tensors are streamed: nothing larger than the header is held. */
+/* st_write.c - safetensors written as the official library does: tensors sorted by type and name, header
+ * padded to 8 bytes, a temporary file beside the target that replaces it only when complete and on the
+ * disk. A file that others have mapped is never cut. Tensors are streamed: nothing larger than the header
+ * is held. */
 #include "base/arena.h"
 #include "base/utf8.h"
 #include "tensor/st_header.h"
@@ -106,7 +107,8 @@ static bool entry_shape(const StWriter *w, StEntry *t, int rank, const int64_t *
 	uint64_t bytes;
 	bool whole;
 	if (rank < 0 || rank > TEN_MAXRANK)
-		return err_set(e, E_5003, "%s: tensor \"%.100s\": %d dimensions, at most %d", w->path, t->name, rank, TEN_MAXRANK);
+		return err_set(e, E_5003, "%s: tensor \"%.100s\": %d dimensions, at most %d", w->path,
+			t->name, rank, TEN_MAXRANK);
 	t->rank = rank;
 	for (int i = 0; i < rank; i++) {
 		if (shape[i] < 0)
@@ -116,7 +118,8 @@ static bool entry_shape(const StWriter *w, StEntry *t, int rank, const int64_t *
 	if (!st_entry_bytes(t, &bytes, &whole))
 		return err_set(e, E_3012, "%s: tensor \"%.100s\": shape overflows", w->path, t->name);
 	if (!whole)
-		return err_set(e, E_3011, "%s: tensor \"%.100s\": its elements do not fill whole bytes", w->path, t->name);
+		return err_set(e, E_3011, "%s: tensor \"%.100s\": its elements do not fill whole bytes",
+			w->path, t->name);
 	t->end = bytes; /* the length, until begin() knows the order */
 	return true;
 }
@@ -128,8 +131,9 @@ bool st_writer_add(StWriter *w, const char *name, Dtype d, int rank, const int64
 	if (!text_check(w, name, e) || !entry_shape(w, &t, rank, shape, e))
 		return false;
 	if (strlen(name) > ST_NAME_MAX || w->n == ST_TENSORS_MAX || strcmp(name, "__metadata__") == 0)
-		return err_set(e, E_5003, "%s: tensor \"%.100s\": name too long or reserved, or more than %d tensors", w->path, name,
-			       ST_TENSORS_MAX);
+		return err_set(e, E_5003,
+			"%s: tensor \"%.100s\": name too long or reserved, or more than %d tensors", w->path,
+			name, ST_TENSORS_MAX);
 	StEntry *grown = room_make(w->t, w->n, &w->cap, sizeof *grown);
 	if (!grown)
 		return memory_fail(w, e);
@@ -141,12 +145,14 @@ bool st_writer_add(StWriter *w, const char *name, Dtype d, int rank, const int64
 	return true;
 }
 
-/* The library's own order of types, highest first: by size, and among equals as listed in checkpoints.md 4. */
+/* The library's own order of types, highest first: by size, and among equals as listed in checkpoints.md
+ * 4. */
 static int dtype_order(Dtype d)
 {
 	static const Dtype order[] = {
-		DT_U64, DT_I64, DT_F64, DT_C64, DT_F32, DT_U32, DT_I32, DT_BF16, DT_F16, DT_U16, DT_I16, DT_F8_E5M2FNUZ,
-		DT_F8_E4M3FNUZ, DT_F8_E8M0, DT_F8_E4M3, DT_F8_E5M2, DT_I8, DT_U8, DT_F6_E3M2, DT_F6_E2M3, DT_F4, DT_BOOL,
+		DT_U64, DT_I64, DT_F64, DT_C64, DT_F32, DT_U32, DT_I32, DT_BF16, DT_F16, DT_U16, DT_I16,
+		DT_F8_E5M2FNUZ, DT_F8_E4M3FNUZ, DT_F8_E8M0, DT_F8_E4M3, DT_F8_E5M2, DT_I8, DT_U8, DT_F6_E3M2,
+		DT_F6_E2M3, DT_F4, DT_BOOL,
 	};
 	int n = (int)(sizeof order / sizeof order[0]);
 	for (int i = 0; i < n; i++)
@@ -226,8 +232,9 @@ static bool header_print(const StWriter *w, Buf *b, Err *e)
 	if (b->failed)
 		return memory_fail(w, e);
 	if (b->len - 8 > ST_HEADER_MAX)
-		return err_set(e, E_5003, "%s: the header would have %zu bytes, the limit is %d; use more shards", w->path, b->len - 8,
-			       ST_HEADER_MAX);
+		return err_set(e, E_5003,
+			"%s: the header would have %zu bytes, the limit is %d; use more shards", w->path,
+			b->len - 8, ST_HEADER_MAX);
 	for (int i = 0; i < 8; i++)
 		b->s[i] = (char)((uint64_t)(b->len - 8) >> (8 * i) & 0xff);
 	return true;
@@ -342,7 +349,8 @@ bool st_writer_commit(StWriter *w, Err *e)
 {
 	BUG_ON(w->fd < 0);
 	empty_skip(w);
-	bool ok = w->at == w->n || err_set(e, E_4002, "%s: tensor \"%.100s\" was not written", w->path, w->t[w->at].name);
+	bool ok = w->at == w->n ||
+		err_set(e, E_4002, "%s: tensor \"%.100s\" was not written", w->path, w->t[w->at].name);
 	if (ok && fsync(w->fd) != 0)
 		ok = err_errno(e, "fsync", w->path);
 	if (close(w->fd) != 0 && ok)

@@ -1,5 +1,6 @@
-/* tensor.c - what can be said of any tensor: its rows and columns, its values as real whatever the stored type, its
- * statistics. Values are expanded a piece at a time, so that looking at a mapped weight never makes a second copy of it. */
+/* tensor.c - what can be said of any tensor: its rows and columns, its values as real whatever the stored
+ * type, its statistics. Values are expanded a piece at a time, so that looking at a mapped weight never
+ * makes a second copy of it. */
 #include "tensor/tensor.h"
 #include "base/err.h"
 #include <math.h>
@@ -27,8 +28,13 @@ int64_t ten_count(const Ten *x)
 
 Mat ten_mat(const Ten *w)
 {
-	return (Mat){ .data = w->data, .dtype = w->dtype, .rows = ten_rows(w), .cols = ten_cols(w), .stride = w->stride,
-		      .scale = w->scale, .scale_stride = w->scale_stride };
+	return (Mat){ .data = w->data,
+		.dtype = w->dtype,
+		.rows = ten_rows(w),
+		.cols = ten_cols(w),
+		.stride = w->stride,
+		.scale = w->scale,
+		.scale_stride = w->scale_stride };
 }
 
 real *ten_real(const Ten *x)
@@ -125,6 +131,12 @@ TenStat ten_stat(const Ten *x)
 				sums_add(&s, (double)piece[k]);
 		}
 	double var = s.n ? s.m2 / (double)s.n : 0;
-	return (TenStat){ .min = s.min, .max = s.max, .mean = s.mean, .std = sqrt(var), .rms = sqrt(var + s.mean * s.mean),
-			  .zeros = s.zeros, .nans = s.nans, .infs = s.infs };
+	return (TenStat){ .min = s.min,
+		.max = s.max,
+		.mean = s.mean,
+		.std = sqrt(var),
+		.rms = sqrt(var + s.mean * s.mean),
+		.zeros = s.zeros,
+		.nans = s.nans,
+		.infs = s.infs };
 }

@@ -1,5 +1,6 @@
-/* tensor.h - shape + data + name. A Ten never owns its data: weights live in a mapped file or a perm arena, activations in the
- * tape's step arena. Rank 0..8, row-major; only the row stride of the last two dimensions may exceed the width (views). */
+/* tensor.h - shape + data + name. A Ten never owns its data: weights live in a mapped file or a perm
+ * arena, activations in the tape's step arena. Rank 0..8, row-major; only the row stride of the last two
+ * dimensions may exceed the width (views). */
 #ifndef TENSOR_TENSOR_H
 #define TENSOR_TENSOR_H
 #include "base/arena.h"
@@ -31,7 +32,8 @@ int64_t ten_cols(const Ten *x);
 int64_t ten_count(const Ten *x);
 Mat ten_mat(const Ten *w);                     /* as a matrix for gemm: [rows, cols] */
 real *ten_real(const Ten *x);                  /* data as real; BUG unless dtype is REAL_DTYPE */
-/* Copies rows [row, row + n_rows) to real, expanding dtype and scales: dst is dense, [n_rows, cols]. Whole-byte types only. */
+/* Copies rows [row, row + n_rows) to real, expanding dtype and scales: dst is dense, [n_rows, cols].
+ * Whole-byte types only. */
 void ten_read(const Ten *x, int64_t row, int64_t n_rows, real *dst);
 /* "c_KV[40x24]" */
 void ten_describe(const Ten *x, Buf *out);

@@ -112,7 +112,8 @@ static bool render_v2(Render *r)
 /* Where V2.5, V3 and R1 differ. */
 typedef struct Style {
 	bool join;           /* all system messages count, not only the last */
-	bool calls_by_key;   /* an assistant message is one of calls by its "tool_calls", not by lack of content */
+	/* an assistant message is one of calls by its "tool_calls", not by lack of content */
+	bool calls_by_key;
 	bool cut_thought;    /* history keeps only what follows the last </think> */
 	const char *output;  /* in front of the second and later tool outputs */
 	const char *prompt;
@@ -203,7 +204,8 @@ static bool message_put(Render *r, State *s, const json_t *m)
 		return wrap_put(r, m, CHAT_USER, "");
 	}
 	if (chat_is(m, "assistant")) {
-		bool named = json_object_get(m, "tool_calls") != NULL, null = json_is_null(json_object_get(m, "content"));
+		bool named = json_object_get(m, "tool_calls") != NULL,
+		     null = json_is_null(json_object_get(m, "content"));
 		bool calls = s->style->calls_by_key ? named : null || (named && !has_content(m));
 		return calls ? calls_put(r, s, m) : answer_put(r, s, m);
 	}

@@ -23,7 +23,7 @@ bool pull_fail(Pull *p, int code, const char *what)
 	return err_set(p->e, code, "%s: line %zu, column %zu: %s", p->where, line, column, what);
 }
 
-void pull_space(Pull *p)
+static void pull_space(Pull *p)
 {
 	while (p->at < p->n &&
 		(p->s[p->at] == ' ' || p->s[p->at] == '\n' || p->s[p->at] == '\r' || p->s[p->at] == '\t'))

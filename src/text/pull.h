@@ -19,7 +19,6 @@ typedef struct Pull {
 
 void pull_init(Pull *p, const char *s, size_t n, const char *where, Err *e);
 void pull_done(Pull *p);
-void pull_space(Pull *p);
 /* Next character after white space, 0 at the end. */
 char pull_peek(Pull *p);
 /* Takes c after white space, or says what was expected. */

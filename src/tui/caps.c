@@ -80,6 +80,7 @@ static void read_terminfo(Caps *c, int fd, int *colors)
 			string_cap("smcup", "\0337\033[?47h");
 		*colors = number_cap("colors");
 		c->why = c->screen ? "" : "its cursor is not addressed the ANSI way";
+		del_curterm(cur_term);
 	} else {
 		c->screen = c->alternate = term_is_modern(c->term);
 		*colors = c->screen ? 8 : 0;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-void screen_say_error(Screen *l, const Err *e)
+static void screen_say_error(Screen *l, const Err *e)
 {
 	Buf b = BUF_INIT;
 	safe_text(&b, e->text, strlen(e->text), 0);

@@ -27,5 +27,4 @@ typedef struct Screen {
 
 /* Takes all the App's waiting commands: the terminal's own are done here, the others go to the engine. */
 void screen_orders(Screen *l);
-void screen_say_error(Screen *l, const Err *e);
 #endif

@@ -58,7 +58,8 @@ static void color_sgr(uint32_t c, bool bg, ColorDepth depth, Buf *out)
 		buf_printf(out, ";%d", (bg ? 40 : 30) + color_to_8(c));
 }
 
-void style_sgr(Style st, ColorDepth depth, Buf *out)
+/* The SGR parameters for a style, as "0;1;38;5;12". */
+static void style_sgr(Style st, ColorDepth depth, Buf *out)
 {
 	buf_adds(out, "0");
 	if (st.attr & ATTR_BOLD)

@@ -1,4 +1,5 @@
-/* app.c - the life of the screen: scenes from files, settings, messages. Drawing is in app_frame.c, keys in app_keys.c. */
+/* app.c - the life of the screen: scenes from files, settings, messages. Drawing is in app_frame.c, keys
+ * in app_keys.c. */
 #include "view/app_state.h"
 #include "base/utf8.h"
 #include <dirent.h>
@@ -97,7 +98,8 @@ static bool scene_add(App *a, const char *dir, const char *file)
 {
 	size_t n = strlen(file);
 	AppScene s = { 0 };
-	if (n < 5 || n - 4 >= sizeof s.name || strcmp(file + n - 4, ".lua") != 0 || file[0] == '.' || a->n_scenes == APP_SCENES)
+	if (n < 5 || n - 4 >= sizeof s.name || strcmp(file + n - 4, ".lua") != 0 || file[0] == '.' ||
+		a->n_scenes == APP_SCENES)
 		return true;
 	memcpy(s.name, file, n - 4);
 	if (snprintf(s.path, sizeof s.path, "%s/%s", dir, file) >= (int)sizeof s.path)
@@ -123,7 +125,9 @@ static bool scenes_read(App *a, const char *dir, Err *e)
 	closedir(d);
 	if (!ok)
 		return err_set(e, E_5001, "scenes: out of memory");
-	return a->n_scenes > 0 || err_set(e, E_4001, "%s: no scenes (*.lua) in it; reinstall, or build from the source tree", dir);
+	return a->n_scenes > 0 ||
+		err_set(e, E_4001, "%s: no scenes (*.lua) in it; reinstall, or build from the source tree",
+			dir);
 }
 
 bool app_reload(App *a)
@@ -133,7 +137,8 @@ bool app_reload(App *a)
 		AppScene *s = &a->scene[i];
 		struct stat st;
 		/* A file that is gone for a moment is being saved: what there is stays. */
-		if (stat(s->path, &st) != 0 || (st.st_mtim.tv_sec == s->mtime.tv_sec && st.st_mtim.tv_nsec == s->mtime.tv_nsec))
+		if (stat(s->path, &st) != 0 ||
+			(st.st_mtim.tv_sec == s->mtime.tv_sec && st.st_mtim.tv_nsec == s->mtime.tv_nsec))
 			continue;
 		if (scene_read(a, s))
 			changed = true;

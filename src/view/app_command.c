@@ -6,9 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What `set` takes, as in lathe-stream(5). */
+#define SET_KEYS                                                                                       \
+	"temperature top_p top_k min_p seed n mtp attention cache_dtype ignore_eos alternatives chunk " \
+	"context"
+
 typedef struct Command {
 	const char *name, *args, *help;
-	const char *words;         /* completions of the first argument, separated by blanks; NULL: none; "*": scenes */
+	/* completions of the first argument, separated by blanks; NULL: none; "*": scenes */
+	const char *words;
 	void (*run)(App *a, Store *s, const char *arg);
 } Command;
 
@@ -47,7 +53,8 @@ static void set_key(App *a, const char *key, const char *value)
 	if (*value && !*end && isfinite(v)) {
 		bool whole = strcmp(key, "temperature") && strcmp(key, "top_p") && strcmp(key, "min_p");
 		if (whole)
-			app_send(a, "{\"cmd\":\"set\",\"key\":\"%s\",\"value\":%lld}", key, (long long)fmin(fmax(v, -9e15), 9e15));
+			app_send(a, "{\"cmd\":\"set\",\"key\":\"%s\",\"value\":%lld}", key,
+				(long long)fmin(fmax(v, -9e15), 9e15));
 		else
 			app_send(a, "{\"cmd\":\"set\",\"key\":\"%s\",\"value\":%.17g}", key, v);
 		if (strcmp(key, "temperature") == 0)
@@ -67,10 +74,18 @@ static bool word_plain(const char *s, size_t n)
 	return n > 0 && n < 40;
 }
 
+/* Is word one of a list separated by blanks? */
+static bool word_listed(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+	for (const char *p = list; *p; p += strcspn(p, " "), p += strspn(p, " "))
+		if (strcspn(p, " ") == n && strncmp(p, word, n) == 0)
+			return true;
+	return false;
+}
+
 static void cmd_set(App *a, Store *s, const char *arg)
 {
-	static const char *const known[] = { "temperature", "top_p", "min_p", "top_k", "seed", "n", "mtp", "attention", "cache_dtype", "ignore_eos",
-		"alternatives", "chunk", "context" };
 	char key[40];
 	size_t n = strcspn(arg, " =");
 	const char *value = arg + n + strspn(arg + n, " =");
@@ -84,12 +99,10 @@ static void cmd_set(App *a, Store *s, const char *arg)
 		*p = *p == '-' ? '_' : *p;
 	if (strcmp(key, "k") == 0)
 		strcpy(key, "top_k");
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (strcmp(known[i], key) == 0) {
-			set_key(a, key, value);
-			return;
-		}
-	app_say(a, true, "nothing to set is called \"%s\"", key);
+	if (word_listed(SET_KEYS, key))
+		set_key(a, key, value);
+	else
+		app_say(a, true, "nothing to set is called \"%s\"", key);
 }
 
 static void set_word(App *a, const char *key, const char *arg)
@@ -238,6 +251,7 @@ static void cmd_more(App *a, Store *s, const char *arg)
 		return;
 	a->n_more = (int64_t)v;
 	app_send(a, "{\"cmd\":\"continue\",\"n\":%lld}", (long long)a->n_more);
+	app_say_ended(a);
 }
 
 static void cmd_find(App *a, Store *s, const char *arg)
@@ -287,8 +301,8 @@ static const Command command_table[] = {
 	{ "resume", "", "go on", NULL, cmd_resume },
 	{ "stop", "", "stop the text", NULL, cmd_stop },
 	{ "load", "PATH", "open a model: a folder, a file, @NAME", NULL, cmd_load },
-	{ "set", "KEY VALUE", "temperature, top_p, top_k, min_p, seed, n, mtp, attention ...", "temperature top_p top_k min_p seed n mtp attention cache_dtype "
-		"ignore_eos alternatives chunk context", cmd_set },
+	{ "set", "KEY VALUE", "temperature, top_p, top_k, min_p, seed, n, mtp, attention ...", SET_KEYS,
+	  cmd_set },
 	{ "temperature", "T", "0 is greedy", NULL, cmd_temperature },
 	{ "seed", "N", "of the samples", NULL, cmd_seed },
 	{ "attention", "naive|absorbed|auto", "how MLA is computed", "naive absorbed auto", cmd_attention },

@@ -1,4 +1,5 @@
-/* app_export.c - the screen as a picture, as text, and the data behind its panes as CSV (one value a line) and JSON. */
+/* app_export.c - the screen as a picture, as text, and the data behind its panes as CSV (one value a line)
+ * and JSON. */
 #include "view/app_state.h"
 #include "base/json.h"
 #include <math.h>

@@ -1,5 +1,5 @@
-/* app_frame.c - one frame: header, tabs, panes, read-out, hints. What does not fit is left out in order of importance, down to a
- * single line. */
+/* app_frame.c - one frame: header, tabs, panes, read-out, hints. What does not fit is left out in order of
+ * importance, down to a single line. */
 #include "view/app_state.h"
 #include <math.h>
 #include <stdio.h>
@@ -109,9 +109,11 @@ static void draw_header(App *a, Win o)
 		part[n++] = family(k);
 		part[n++] = arena_printf(a->arena, "%lld layers", (long long)k->layers);
 		if (k->experts > 0)
-			part[n++] = arena_printf(a->arena, "%lld experts, %lld per token", (long long)k->experts, (long long)k->per_token);
+			part[n++] = arena_printf(a->arena, "%lld experts, %lld per token",
+				(long long)k->experts, (long long)k->per_token);
 		part[n++] = arena_printf(a->arena, "MLA %lld+%lld", (long long)k->kv_rank, (long long)k->rope);
-		part[n++] = arena_printf(a->arena, "%s (%s active)", text_count(a->arena, (double)k->total), text_count(a->arena, (double)k->active));
+		part[n++] = arena_printf(a->arena, "%s (%s active)", text_count(a->arena, (double)k->total),
+			text_count(a->arena, (double)k->active));
 	} else if (a->facts.status.have) {
 		part[n++] = a->facts.status.message[0] ? a->facts.status.message : a->facts.status.state;
 		x += 2;
@@ -124,7 +126,10 @@ static void draw_header(App *a, Win o)
 		x = win_text(o, x, 0, part[i], t->text);
 	}
 	if (end > 8)
-		win_right(o, o.w, 0, right, a->engine_alive || a->replay ? strcmp(a->facts.status.state, "decode") == 0 ? t->good : t->dim : t->warn);
+		win_right(o, o.w, 0, right,
+			a->engine_alive || a->replay
+				? strcmp(a->facts.status.state, "decode") == 0 ? t->good : t->dim
+				: t->warn);
 }
 
 static void draw_tabs(App *a, Win o)
@@ -137,9 +142,12 @@ static void draw_tabs(App *a, Win o)
 		Style st = i == a->now ? t->select : t->dim;
 		x = win_printf(o, x, 0, st, " %d %s ", (i + 1) % 10, title);
 	}
-	const char *sel = arena_printf(a->arena, "L%lld · token %lld · expert %lld · T %.2g ", (long long)(a->sel.layer < 0 ? 0 : a->sel.layer),
-		(long long)a->sel.token, (long long)a->sel.expert,
-		!isnan(a->temperature) ? a->temperature : isnan(a->facts.run.temperature) ? 0 : a->facts.run.temperature);
+	const char *sel = arena_printf(a->arena, "L%lld · token %lld · expert %lld · T %.2g ",
+		(long long)(a->sel.layer < 0 ? 0 : a->sel.layer), (long long)a->sel.token,
+		(long long)a->sel.expert,
+		!isnan(a->temperature)                    ? a->temperature
+			: isnan(a->facts.run.temperature) ? 0
+							  : a->facts.run.temperature);
 	if (x + text_columns(sel, strlen(sel)) + 2 < o.w)
 		win_right(o, o.w, 0, sel, t->dim);
 }
@@ -184,7 +192,7 @@ static void draw_inside(App *a, const Store *s, int i, Win in, bool focus)
 	const Data *d = &a->data[i];
 	PaneState *ps = &sc->pane[i];
 	ps->body = (Rect){ 0, 0, 0, 0 };
-	if (!v || strcmp(n->view, "prompt") == 0) {
+	if (!v || !v->draw) {
 		draw_prompt(a, in);
 		return;
 	}
@@ -198,15 +206,10 @@ static void draw_inside(App *a, const Store *s, int i, Win in, bool focus)
 	}
 	Pen p = { a->theme, a->glyphs, a->ascii, focus, a->color_by, ps, app_look(a, s, n, in.h) };
 	/* A view that was asked for another kind of data says so instead of reading the wrong part of it. */
-	static const struct { const char *view; DataKind kind; } fits[] = {
-		{ "heat", DATA_FIELD }, { "bars", DATA_ITEMS }, { "line", DATA_SERIES }, { "table", DATA_TABLE }, { "card", DATA_TABLE }, { "gauge", DATA_SERIES },
-		{ "text", DATA_TEXT },
-	};
-	for (size_t k = 0; k < sizeof fits / sizeof *fits; k++)
-		if (strcmp(fits[k].view, n->view) == 0 && fits[k].kind != d->kind) {
-			pen_empty(&p, in, "this data cannot be shown by this view");
-			return;
-		}
+	if (v->kind != d->kind) {
+		pen_empty(&p, in, "this data cannot be shown by this view");
+		return;
+	}
 	v->draw(&p, in, d);
 }
 
@@ -221,7 +224,8 @@ static void draw_pane(App *a, const Store *s, int i, Win body)
 		return;
 	}
 	const char *facts = strcmp(app_current(a)->def->pane[i]->view, "gauge") == 0 ? NULL : d->facts;
-	Win in = win_box(o, d->title, facts, focus ? a->theme->line_focus : a->theme->line, a->theme->title, focus);
+	Win in = win_box(o, d->title, facts, focus ? a->theme->line_focus : a->theme->line, a->theme->title,
+		focus);
 	if (in.w > 20)
 		in = win_sub(in, 1, 0, in.w - 2, in.h);
 	draw_inside(a, s, i, in, focus);
@@ -235,7 +239,8 @@ static void draw_panes(App *a, const Store *s, Win body)
 	if (!d || !d->root) {
 		Win in = win_box(body, sc->name, NULL, a->theme->warn, a->theme->warn, true);
 		win_text(in, 1, 0, d && d->error[0] ? d->error : "cannot be read", a->theme->warn);
-		win_text(in, 1, 2, "Correct the file: it is read again when saved. The other scenes work.", a->theme->dim);
+		win_text(in, 1, 2, "Correct the file: it is read again when saved. The other scenes work.",
+			a->theme->dim);
 		memset(a->rect, 0, sizeof a->rect);
 		return;
 	}
@@ -270,7 +275,8 @@ static void draw_readout(App *a, Win o, double now)
 	if (a->message[0])
 		win_text(o, 1, 0, a->message, a->message_error ? a->theme->warn : a->theme->accent);
 	else if (!a->engine_alive && !a->replay)
-		win_printf(o, 1, 0, a->theme->warn, "%s · R starts it again", a->engine_why[0] ? a->engine_why : "the engine is gone");
+		win_printf(o, 1, 0, a->theme->warn, "%s · R starts it again",
+			a->engine_why[0] ? a->engine_why : "the engine is gone");
 	else if (strcmp(a->facts.status.state, "error") == 0)
 		win_text(o, 1, 0, a->facts.status.message, a->theme->warn);
 	else
@@ -278,31 +284,48 @@ static void draw_readout(App *a, Win o, double now)
 	buf_done(&b);
 }
 
-static int hint(App *a, Win o, int x, const char *key, const char *help)
+/* Draws a hint at *x and moves *x behind it; false: there is no room. */
+static bool hint(App *a, Win o, int *x, const char *key, const char *help)
 {
-	int w = text_columns(key, strlen(key)) + text_columns(help, strlen(help)) + 3;
-	if (x + w > o.w + 2)
-		return o.w;
-	x = win_text(o, x, 0, key, a->theme->key);
-	return win_text(o, x + 1, 0, help, a->theme->dim) + 2;
+	int w = text_columns(key, strlen(key)) + text_columns(help, strlen(help)) + 1;
+	if (*x + w > o.w)
+		return false;
+	*x = win_text(o, *x, 0, key, a->theme->key);
+	*x = win_text(o, *x + 1, 0, help, a->theme->dim) + 2;
+	return true;
 }
 
-static void draw_hints(App *a, Win o)
+/* As many as fit; the last two, which say how to learn the others and how to leave, have their place kept. */
+static void draw_hints(App *a, Win all)
 {
-	static const char *const always[][2] = {
-		{ "Enter", "prompt" }, { "Space", "pause" }, { "s", "step" }, { "n", "more" }, { "Tab", "pane" }, { "#", "numbers" }, { "z", "zoom" },
-		{ ":", "command" }, { "?", "keys" }, { "q", "quit" }, { "+ -", "layer" }, { "[ ]", "scrub" }, { "/", "find" }, { "g", "glyphs" }, { "l", "log" },
+	enum { KEPT = 16 };        /* columns of the last two */
+	static const char *const often[][2] = {
+		{ "Enter", "prompt" }, { "Space", "pause" }, { "s", "step" }, { "n", "more" },
+		{ "Tab", "pane" }, { ":", "command" }, { "#", "numbers" }, { "z", "zoom" },
+		{ "+ -", "layer" }, { "[ ]", "scrub" }, { "/", "find" }, { "g", "glyphs" }, { "l", "log" },
 	};
 	const SceneDef *d = app_current(a)->def;
+	Win o = all.w > 2 * KEPT ? win_sub(all, 0, 0, all.w - KEPT, 1) : all;
+	bool room = true;
 	int x = 1;
-	for (int i = 0; d && i < d->n_keys; i++)
-		x = hint(a, o, x, d->key[i].key, d->key[i].help);
+	for (int i = 0; d && i < d->n_keys && room; i++)
+		room = hint(a, o, &x, d->key[i].key, d->key[i].help);
 	/* A recording has no engine: what only talks to it is left out, and time comes first. */
-	if (a->replay)
-		x = hint(a, o, x, "[ ]", "scrub");
-	for (size_t i = a->replay ? 4 : 0; i < sizeof always / sizeof *always && x < o.w; i++)
-		if (!a->replay || strcmp(always[i][1], "scrub") != 0)
-			x = hint(a, o, x, always[i][0], always[i][1]);
+	if (a->replay && room)
+		room = hint(a, o, &x, "[ ]", "scrub");
+	for (size_t i = a->replay ? 4 : 0; i < sizeof often / sizeof *often && room; i++)
+		if (!a->replay || strcmp(often[i][1], "scrub") != 0)
+			room = hint(a, o, &x, often[i][0], often[i][1]);
+	if (hint(a, all, &x, "?", "keys"))
+		hint(a, all, &x, "q", "quit");
+}
+
+/* While a prompt is written. */
+static void draw_prompt_hints(App *a, Win o)
+{
+	int x = 1;
+	if (hint(a, o, &x, "Enter", "run") && hint(a, o, &x, "Esc", "leave"))
+		hint(a, o, &x, "Up", "earlier prompts");
 }
 
 static bool prompt_in_sight(const App *a)
@@ -322,11 +345,14 @@ static void draw_bottom(App *a, Win o)
 	else if (a->mode == MODE_SEARCH)
 		lineedit_draw(&a->search, win_sub(o, 1, 0, o.w - 1, 1), "/", t->accent, t->text, true);
 	else if (a->mode == MODE_QUIT)
-		win_text(o, 1, 0, facts_busy(&a->facts) ? "A text is being generated. Quit? y / n" : "A recording runs. Quit? y / n", t->warn);
+		win_text(o, 1, 0,
+			facts_busy(&a->facts) ? "A text is being generated. Quit? y / n"
+					      : "A recording runs. Quit? y / n",
+			t->warn);
 	else if (a->mode == MODE_PROMPT && !prompt_in_sight(a))
 		lineedit_draw(&a->prompt, win_sub(o, 1, 0, o.w - 1, 1), "› ", t->accent, t->text, true);
 	else if (a->mode == MODE_PROMPT)
-		hint(a, o, hint(a, o, hint(a, o, 1, "Enter", "run"), "Esc", "leave"), "Up", "earlier prompts");
+		draw_prompt_hints(a, o);
 	else
 		draw_hints(a, o);
 }
@@ -388,7 +414,7 @@ void app_draw(App *a, const Store *s, Grid *g, double now)
 	double told = a->facts.forms_time;
 	facts_update(&a->facts, s);
 	if (a->facts.forms_time != told && a->facts.forms.have)
-		app_say(a, false, "naive and absorbed attention agree within %.1e in logits, KL %.1e nat, over %lld tokens",
+		app_say(a, false, "naive and absorbed attention: logits within %.1e, KL %.1e nat, %lld tokens",
 			a->facts.forms.logits, a->facts.forms.kl, (long long)a->facts.forms.tokens);
 	app_select_sync(a, s);
 	g->ascii = a->ascii;

@@ -1,6 +1,7 @@
 /* app_keys.c - keys: one table that both runs them and makes the help. */
 #include "view/app_state.h"
 #include "base/utf8.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,9 +37,13 @@ static void do_layer(App *a, Store *s, int by)
 	app_move(a, AXIS_LAYER, by);
 }
 
+enum { ALL_THE_WAY = 1 << 28 };
+
+/* End is the newest token there is: it also leaves the past. */
 static void do_token(App *a, Store *s, int by)
 {
-	(void)s;
+	if (by == ALL_THE_WAY && !isinf(a->scrub))
+		app_scrub(a, s, 100);
 	app_move(a, AXIS_TOKEN, by);
 }
 
@@ -141,6 +146,7 @@ static void do_step(App *a, Store *s, int arg)
 	(void)s, (void)arg;
 	a->sel.follow = true;
 	app_send(a, "{\"cmd\":\"step\"}");
+	app_say_ended(a);
 }
 
 static void do_more(App *a, Store *s, int arg)
@@ -148,6 +154,7 @@ static void do_more(App *a, Store *s, int arg)
 	(void)s, (void)arg;
 	a->sel.follow = true;
 	app_send(a, "{\"cmd\":\"continue\",\"n\":%lld}", (long long)a->n_more);
+	app_say_ended(a);
 }
 
 static void do_stop(App *a, Store *s, int arg)
@@ -226,8 +233,9 @@ static const Bind bind_table[] = {
 	{ CHAR('='), NULL, NULL, "selection", do_layer, 1 },
 	{ CHAR(','), ", .", "token before, token after", "selection", do_token, -1 },
 	{ CHAR('.'), NULL, NULL, "selection", do_token, 1 },
-	{ CODE(AK_HOME), "Home End", "first token, newest token (and follow)", "selection", do_token, -(1 << 28) },
-	{ CODE(AK_END), NULL, NULL, "selection", do_token, 1 << 28 },
+	{ CODE(AK_HOME), "Home End", "first token, newest token (and follow, live)", "selection", do_token,
+	  -ALL_THE_WAY },
+	{ CODE(AK_END), NULL, NULL, "selection", do_token, ALL_THE_WAY },
 	{ CHAR('/'), "/ N", "find a token by its text, find again", "selection", do_search, 0 },
 	{ CHAR('N'), NULL, NULL, "selection", do_again, 0 },
 	{ CODE(AK_TAB), "Tab S-Tab", "next pane, pane before", "view", do_focus, 1 },
@@ -258,7 +266,8 @@ bool app_key_doc(int i, KeyDoc *out)
 			*out = (KeyDoc){ bind_table[b].keys, bind_table[b].help, bind_table[b].group };
 			return true;
 		}
-	*out = (KeyDoc){ i == seen ? "1 ... 9 0" : "mouse", i == seen ? "scene; also F2 to F9" : "click selects, wheel moves", "program" };
+	*out = i == seen ? (KeyDoc){ "1 ... 9 0", "scene; also F2 to F9", "program" }
+			 : (KeyDoc){ "mouse", "click selects, wheel moves", "program" };
 	return i <= seen + 1;
 }
 
@@ -269,7 +278,7 @@ static bool key_same(Key a, Key b)
 }
 
 /* Keys that the scene's file adds come before ours. */
-bool app_scene_key(App *a, Store *s, Key k)
+static bool scene_key(App *a, Store *s, Key k)
 {
 	const SceneDef *d = app_current(a)->def;
 	for (int i = 0; d && i < d->n_keys; i++) {
@@ -302,7 +311,7 @@ static bool panes_key(App *a, Store *s, Key k)
 {
 	if (k.code >= AK_PRESS)
 		return k.code != AK_RELEASE && app_click(a, k);
-	if (app_scene_key(a, s, k) || digit_key(a, k))
+	if (scene_key(a, s, k) || digit_key(a, k))
 		return true;
 	for (int b = 0; b < BINDS; b++)
 		if (key_same(k, bind_table[b].key)) {
@@ -381,7 +390,9 @@ static bool help_key(App *a, Key k)
 
 static bool quit_key(App *a, Key k)
 {
-	bool yes = k.code == AK_ENTER || (k.code == AK_CHAR && (k.cp == 'y' || k.cp == 'Y' || k.cp == 'q' || (k.cp == 'c' && k.mods & MOD_CTRL)));
+	bool yes = k.code == AK_ENTER ||
+		(k.code == AK_CHAR &&
+			(k.cp == 'y' || k.cp == 'Y' || k.cp == 'q' || (k.cp == 'c' && k.mods & MOD_CTRL)));
 	if (k.code >= AK_PRESS)
 		return false;
 	a->quit = yes;
@@ -391,7 +402,10 @@ static bool quit_key(App *a, Key k)
 
 bool app_key(App *a, Store *s, Key k)
 {
-	bool changed;
+	/* A message answers the key before: the next one has its own answer, if any. */
+	bool changed, had = k.code < AK_PRESS && a->message[0];
+	if (had)
+		a->message[0] = 0;
 	switch (a->mode) {
 	case MODE_PROMPT: changed = k.code >= AK_PRESS ? panes_key(a, s, k) : prompt_key(a, k); break;
 	case MODE_COMMAND: changed = k.code < AK_PRESS && command_key(a, s, k); break;
@@ -400,6 +414,7 @@ bool app_key(App *a, Store *s, Key k)
 	case MODE_QUIT: changed = quit_key(a, k); break;
 	default: changed = panes_key(a, s, k); break;
 	}
+	changed |= had;
 	a->dirty |= changed;
 	return changed;
 }

@@ -1,4 +1,5 @@
-/* app_select.c - the one selection: layer, token, expert, head; moved by keys and mouse in whatever pane, seen by all. */
+/* app_select.c - the one selection: layer, token, expert, head; moved by keys and mouse in whatever pane,
+ * seen by all. */
 #include "view/app_state.h"
 #include <math.h>
 #include <stdio.h>
@@ -9,8 +10,8 @@ static int64_t clamp(int64_t v, int64_t lo, int64_t hi)
 	return v > hi ? (hi < lo ? lo : hi) : v < lo ? lo : v;
 }
 
-/* The newest token has been chosen but not yet read by the model: it has no routes. A scene that explains routes follows the
- * newest that has. */
+/* The newest token has been chosen but not yet read by the model: it has no routes. A scene that explains
+ * routes follows the newest that has. */
 static int64_t newest_token(App *a, const Store *s)
 {
 	enum { BACK = 12 };
@@ -190,7 +191,8 @@ static void click_field(App *a, const Data *d, const PaneState *ps, int x, int y
 	}
 	if (r < 0 || c < 0 || r >= d->field.rows || c >= d->field.cols)
 		return;
-	int dr = r - (d->field.row_sel < 0 ? 0 : d->field.row_sel), dc = c - (d->field.col_sel < 0 ? 0 : d->field.col_sel);
+	int dr = r - (d->field.row_sel < 0 ? 0 : d->field.row_sel),
+	    dc = c - (d->field.col_sel < 0 ? 0 : d->field.col_sel);
 	app_move_focus(a, dc, dr);
 }
 
@@ -215,7 +217,8 @@ static int tab_at(const App *a, int x)
 {
 	int at = 1;
 	for (int i = 0; i < a->n_scenes; i++) {
-		int w = 4 + (a->scene[i].def ? text_columns(a->scene[i].def->title, strlen(a->scene[i].def->title)) : 0);
+		const char *title = a->scene[i].def ? a->scene[i].def->title : "";
+		int w = 4 + text_columns(title, strlen(title));
 		if (x >= at && x < at + w)
 			return i;
 		at += w;

@@ -52,6 +52,14 @@ void app_send(App *a, const char *fmt, ...)
 	queue_put(a, buf_take(&b));
 }
 
+/* More was asked for of a text that its end-of-sentence token has ended: nothing will come, and nothing
+ * else would say why. */
+void app_say_ended(App *a)
+{
+	if (!a->replay && a->engine_alive && strcmp(a->facts.status.finish, "eos") == 0)
+		app_say(a, false, "the text has ended (eos); after :set ignore_eos true the next prompt goes on");
+}
+
 static char *json_of(const char *kind, const char *what, const char *key, const char *text)
 {
 	Buf b = BUF_INIT;

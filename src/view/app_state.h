@@ -69,6 +69,7 @@ bool app_find(App *a, const char *text, int from);
 void app_scrub(App *a, Store *s, int by);
 /* app_send.c: commands out */
 void app_send(App *a, const char *fmt, ...) PRINTF(2, 3);
+void app_say_ended(App *a);
 void app_send_text(App *a, const char *cmd, const char *key, const char *text);
 void app_send_ui(App *a, const char *ui, const char *key, const char *text);
 void app_send_mouse(App *a, bool on);
@@ -81,7 +82,6 @@ int app_command_help(int i, const char **name, const char **args, const char **h
 /* app_keys.c: the table that the help is made of */
 typedef struct KeyDoc { const char *keys, *help, *group; } KeyDoc;
 bool app_key_doc(int i, KeyDoc *out);
-bool app_scene_key(App *a, Store *s, Key k);
 /* app_frame.c */
 void app_make_data(App *a, const Store *s, int only);
 Look app_look(App *a, const Store *s, const SceneNode *pane, int rows);

@@ -61,7 +61,8 @@ static void bar_line(const Pen *p, Win o, int y, const Item *it, const Bars *b, 
 	int x = b->label + 1;
 	win_text(win_sub(o, 0, y, b->label, 1), 0, 0, it->label, it->mark ? t->strong : on ? t->accent : t->text);
 	if (b->bar > 2 && isfinite(it->x))
-		pen_bar(p, o, x, y, b->bar, bars_part(it->x, b->lo, b->hi, b->log), it->color >= 0 ? t->category[it->color % CATEGORIES] : COLOR_DEFAULT);
+		pen_bar(p, o, x, y, b->bar, bars_part(it->x, b->lo, b->hi, b->log),
+			it->color >= 0 ? t->category[it->color % CATEGORIES] : COLOR_DEFAULT);
 	x += b->bar > 2 ? b->bar + 1 : 0;
 	if (it->value)
 		win_right(o, x + b->value, y, it->value, it->mark ? t->strong : t->text);
@@ -100,7 +101,8 @@ void view_gauge(const Pen *p, Win o, const Data *d)
 	const Line *a = &d->series.line[0], *b = &d->series.line[1];
 	double x = a->n ? a->at(a, a->n - 1) : NAN, y = b->n ? b->at(b, b->n - 1) : NAN;
 	double part = y > 0 ? x / y : 0;
-	const char *s = arena_printf(p->look.arena, " %s of %s  %.0f%%", text_bytes(p->look.arena, x), text_bytes(p->look.arena, y), 100 * part);
+	const char *s = arena_printf(p->look.arena, " %s of %s  %.0f%%", text_bytes(p->look.arena, x),
+		text_bytes(p->look.arena, y), 100 * part);
 	int w = o.w - text_columns(s, strlen(s));
 	if (w > 4) {
 		for (int i = 0; i < w; i++)

@@ -1,5 +1,6 @@
-/* data.h - what a pane shows, whatever it looks like: a field, items, series, a table or text. Sources make them from samples;
- * views draw them; export writes them as CSV and JSON. They live in the frame's arena. */
+/* data.h - what a pane shows, whatever it looks like: a field, items, series, a table or text. Sources
+ * make them from samples; views draw them; export writes them as CSV and JSON. They live in the frame's
+ * arena. */
 #ifndef VIEW_DATA_H
 #define VIEW_DATA_H
 #include "base/arena.h"
@@ -7,7 +8,15 @@
 #include "view/grid.h"
 #include "view/scene.h"
 
-typedef enum Axis { AXIS_NONE, AXIS_LAYER, AXIS_TOKEN, AXIS_EXPERT, AXIS_HEAD, AXIS_CONTEXT, AXIS_LOCAL } Axis;
+typedef enum Axis {
+	AXIS_NONE,
+	AXIS_LAYER,
+	AXIS_TOKEN,
+	AXIS_EXPERT,
+	AXIS_HEAD,
+	AXIS_CONTEXT,
+	AXIS_LOCAL
+} Axis;
 
 /* The one selection of the program. token is a position. */
 typedef struct Select {
@@ -28,13 +37,14 @@ typedef struct Look {
 
 typedef enum DataKind { DATA_NONE, DATA_FIELD, DATA_ITEMS, DATA_SERIES, DATA_TABLE, DATA_TEXT } DataKind;
 
-/* A matrix whose rows are made when first looked at: a frame pays only for what it shows. A cell that was not computed is not
- * zero: has 0. */
+/* A matrix whose rows are made when first looked at: a frame pays only for what it shows. A cell that was
+ * not computed is not zero: has 0. */
 typedef struct Field Field;
 struct Field {
 	int rows, cols;
 	void (*fill)(const Field *f, int r, double *v, uint8_t *has);           /* v, has: cols, zeroed */
-	const char *(*row_label)(const Field *f, int r);                        /* safe text, in the frame's arena */
+	/* safe text, in the frame's arena */
+	const char *(*row_label)(const Field *f, int r);
 	const char *(*name)(const Field *f, int r, int c);                      /* "layers.2.moe.load[7]" */
 	const char *unit;
 	const char *row_name, *col_name;
@@ -97,7 +107,8 @@ typedef struct Data {
 	const char *empty;         /* why there is nothing, and what would fill it */
 	const char *summary;       /* one line for a pane too small */
 	const char *readout;       /* when the kind's own does not do */
-	Axis across;               /* what left and right move when the kind has no columns; AXIS_NONE: the token */
+	/* what left and right move when the kind has no columns; AXIS_NONE: the token */
+	Axis across;
 	Field field;
 	Items items;
 	Series series;
@@ -124,5 +135,4 @@ const char *text_token(Arena *a, const FactToken *t, int w);
 bool source_router(const Look *l, const char *name, Data *d);
 bool source_cache(const Look *l, const char *name, Data *d);
 bool source_token(const Look *l, const char *name, Data *d);
-bool source_topic(const Look *l, const char *topic, Data *d);
 #endif

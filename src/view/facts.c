@@ -1,5 +1,6 @@
-/* facts.c - parses the JSON topics of the engine into plain structs. Everything here came over a socket or from a file: every
- * field may be missing or of another type, every text goes through safe_text before it is kept. */
+/* facts.c - parses the JSON topics of the engine into plain structs. Everything here came over a socket or
+ * from a file: every field may be missing or of another type, every text goes through safe_text before it
+ * is kept. */
 #include "view/facts.h"
 #include "base/json.h"
 #include "base/utf8.h"
@@ -11,7 +12,9 @@
 static int64_t get_int(const json_t *o, const char *k, int64_t fallback)
 {
 	const json_t *v = json_object_get(o, k);
-	return json_is_integer(v) ? json_integer_value(v) : json_is_real(v) ? (int64_t)fmin(fmax(json_real_value(v), -9e18), 9e18) : fallback;
+	return json_is_integer(v) ? json_integer_value(v)
+		: json_is_real(v) ? (int64_t)fmin(fmax(json_real_value(v), -9e18), 9e18)
+				  : fallback;
 }
 
 static double get_num(const json_t *o, const char *k)
@@ -45,7 +48,8 @@ static void get_text(const json_t *o, const char *k, char *out, size_t n)
 	free(s);
 }
 
-/* Tokens may be the byte 0, which our JSON reader refuses in strings: it is read as the sign for it, U+2400. */
+/* Tokens may be the byte 0, which our JSON reader refuses in strings: it is read as the sign for it,
+ * U+2400. */
 static json_t *json_without_nul(const char *s, size_t n, const char *where)
 {
 	static const char nul[] = "\\u0000";
@@ -114,7 +118,7 @@ static void token_alts(FactToken *t, const json_t *a)
 		TokAlt *x = &t->alt[t->n_alt++];
 		x->id = get_int(o, "id", -1);
 		x->p = get_num(o, "p");
-		x->text = safe_dup(json_object_get(o, "text"), 0, NULL);
+		x->text = safe_dup(json_object_get(o, "text"), SAFE_LF, NULL);
 	}
 }
 
@@ -139,12 +143,15 @@ static void token_parse(FactToken *t, const json_t *o)
 	t->plain = t->text && text_plain(t->text);
 	token_alts(t, json_object_get(o, "alternatives"));
 	get_text(o, "draft", draft, sizeof draft);
-	t->draft = strcmp(draft, "accepted") == 0 ? TOK_ACCEPTED : strcmp(draft, "rejected") == 0 ? TOK_REJECTED : TOK_NOT_DRAFTED;
+	t->draft = strcmp(draft, "accepted") == 0 ? TOK_ACCEPTED
+		: strcmp(draft, "rejected") == 0  ? TOK_REJECTED
+						  : TOK_NOT_DRAFTED;
 	if (json_is_string(json_object_get(o, "drafted_text")))
-		t->drafted = safe_dup(json_object_get(o, "drafted_text"), 0, NULL);
+		t->drafted = safe_dup(json_object_get(o, "drafted_text"), SAFE_LF, NULL);
 }
 
-/* A later token for the same position replaces it; tokens normally come in order, so the end is looked at first. */
+/* A later token for the same position replaces it; tokens normally come in order, so the end is looked at
+ * first. */
 static void token_insert(Facts *f, FactToken t)
 {
 	size_t i = f->n_tok;
@@ -197,7 +204,8 @@ static void card_kv(FactCard *c, const json_t *o)
 	const json_t *kv = json_object_get(o, "kv_elements");
 	if (!kv)
 		kv = json_object_get(o, "kv");
-	c->kv = (KvElements){ get_int(kv, "mla", 0), get_int(kv, "mha", 0), get_int(kv, "gqa8", 0), get_int(kv, "mqa", 0) };
+	c->kv = (KvElements){ get_int(kv, "mla", 0), get_int(kv, "mha", 0), get_int(kv, "gqa8", 0),
+		get_int(kv, "mqa", 0) };
 }
 
 static void card_lists(FactCard *c, const json_t *o)
@@ -221,10 +229,12 @@ static void card_lists(FactCard *c, const json_t *o)
 static void card_parse(FactCard *c, const json_t *o)
 {
 	const struct { const char *key; int64_t *at; } field[] = {
-		{ "layers", &c->layers }, { "hidden", &c->hidden }, { "heads", &c->heads }, { "vocab", &c->vocab }, { "experts", &c->experts },
-		{ "experts_per_token", &c->per_token }, { "n_group", &c->n_group }, { "topk_group", &c->topk_group }, { "shared", &c->shared },
-		{ "first_dense", &c->first_dense }, { "q_lora_rank", &c->q_rank }, { "kv_lora_rank", &c->kv_rank }, { "nope", &c->nope },
-		{ "rope", &c->rope }, { "v", &c->v }, { "params_total", &c->total }, { "params_active", &c->active }, { "bytes", &c->bytes },
+		{ "layers", &c->layers }, { "hidden", &c->hidden }, { "heads", &c->heads },
+		{ "vocab", &c->vocab }, { "experts", &c->experts }, { "experts_per_token", &c->per_token },
+		{ "n_group", &c->n_group }, { "topk_group", &c->topk_group }, { "shared", &c->shared },
+		{ "first_dense", &c->first_dense }, { "q_lora_rank", &c->q_rank },
+		{ "kv_lora_rank", &c->kv_rank }, { "nope", &c->nope }, { "rope", &c->rope }, { "v", &c->v },
+		{ "params_total", &c->total }, { "params_active", &c->active }, { "bytes", &c->bytes },
 		{ "mtp_layers", &c->mtp }, { "max_context", &c->context }, { "machine_memory", &c->memory },
 	};
 	memset(c, 0, sizeof *c);
@@ -321,7 +331,8 @@ static void forms_parse(Facts *f, const json_t *o)
 }
 
 /* A topic of which only the newest sample counts: parsed when it is another than at *seen. */
-static void newest_update(Facts *f, const Store *s, const char *topic, double *seen, void (*parse)(Facts *, const json_t *))
+static void newest_update(Facts *f, const Store *s, const char *topic, double *seen,
+	void (*parse)(Facts *, const json_t *))
 {
 	const Sample *x = store_last(s, topic);
 	if (!x || x->time == *seen)

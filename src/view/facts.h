@@ -1,5 +1,5 @@
-/* facts.h - what the JSON topics say, parsed once per change: the model's card, the tokens, the statistics, the engine's state.
- * Scenes ask this instead of the Store, so that a frame parses nothing. */
+/* facts.h - what the JSON topics say, parsed once per change: the model's card, the tokens, the
+ * statistics, the engine's state. Scenes ask this instead of the Store, so that a frame parses nothing. */
 #ifndef VIEW_FACTS_H
 #define VIEW_FACTS_H
 #include "probe/store.h"
@@ -7,7 +7,7 @@
 enum { FACTS_KNOWN = 24, FACTS_DTYPES = 6, FACTS_ACCEPT = 8, FACTS_ALTS = 32 };
 typedef enum TokDraft { TOK_NOT_DRAFTED, TOK_ACCEPTED, TOK_REJECTED } TokDraft;
 
-typedef struct TokAlt { int64_t id; char *text; double p; } TokAlt;   /* text: safe already */
+typedef struct TokAlt { int64_t id; char *text; double p; } TokAlt;   /* text: safe already; LF kept */
 typedef struct FactToken {
 	int64_t pos, id;
 	char *text;                /* safe for any sink; LF kept */
@@ -18,7 +18,7 @@ typedef struct FactToken {
 	int n_alt;
 	TokAlt *alt;
 	TokDraft draft;
-	char *drafted;             /* text of a refused draft, or NULL */
+	char *drafted;             /* text of a refused draft, LF kept, or NULL */
 } FactToken;
 
 typedef struct KvElements { int64_t mla, mha, gqa8, mqa; } KvElements;
@@ -47,7 +47,11 @@ typedef struct FactStats {
 typedef struct FactRun { bool have; double temperature; char attention[12]; } FactRun;
 typedef struct FactForms { bool have; int64_t tokens; double logits, kl; } FactForms;
 
-typedef struct FactStatus { bool have; char state[24], message[256], path[256], recording[256], finish[16]; double progress; /* NaN: none */ } FactStatus;
+typedef struct FactStatus {
+	bool have;
+	char state[24], message[256], path[256], recording[256], finish[16];
+	double progress; /* NaN: none */
+} FactStatus;
 
 typedef struct Facts {
 	FactCard card;

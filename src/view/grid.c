@@ -1,6 +1,7 @@
 /* grid.c - cells, clipping windows and text with exact columns. See grid.h.
  *
- * The invariant kept by every write: a cell of width 2 is followed by a cell of width 0, and no other cell has width 0. */
+ * The invariant kept by every write: a cell of width 2 is followed by a cell of width 0, and no other cell
+ * has width 0. */
 #include "view/grid.h"
 #include "base/utf8.h"
 #include <stdio.h>
@@ -67,7 +68,8 @@ const Cell *grid_at(const Grid *g, int x, int y)
 
 bool cell_equal(const Cell *a, const Cell *b)
 {
-	return a->width == b->width && a->attr == b->attr && a->fg == b->fg && a->bg == b->bg && strcmp(a->s, b->s) == 0;
+	return a->width == b->width && a->attr == b->attr && a->fg == b->fg && a->bg == b->bg &&
+		strcmp(a->s, b->s) == 0;
 }
 
 Win grid_win(Grid *g)
@@ -143,12 +145,13 @@ void win_fill(Win o, Style st)
 			cell_set(o.g, o.x + x, o.y + y, " ", 1, 1, st);
 }
 
-/* One printable character and the combining marks that follow it. What utf8_width calls unprintable comes out as '?', so that
- * even a string that skipped safe_text cannot move the terminal's cursor. */
+/* One printable character and the combining marks that follow it. What utf8_width calls unprintable comes
+ * out as '?', so that even a string that skipped safe_text cannot move the terminal's cursor. */
 size_t text_grapheme(const char *s, size_t n, char out[CELL_BYTES], int *width)
 {
 	uint32_t cp;
-	if (n && (unsigned char)s[0] >= 0x20 && (unsigned char)s[0] < 0x7f && (n == 1 || (unsigned char)s[1] < 0x80)) {
+	if (n && (unsigned char)s[0] >= 0x20 && (unsigned char)s[0] < 0x7f &&
+		(n == 1 || (unsigned char)s[1] < 0x80)) {
 		out[0] = s[0];
 		out[1] = 0;
 		*width = 1;
@@ -194,12 +197,15 @@ int text_columns(const char *s, size_t n)
 static const char *glyph_plain(const char *s)
 {
 	static const char *const twin[][2] = {
-		{ "·", "." }, { "─", "-" }, { "│", "|" }, { "┌", "+" }, { "┐", "+" }, { "└", "+" }, { "┘", "+" }, { "├", "+" }, { "┤", "+" },
-		{ "━", "=" }, { "┃", "|" }, { "╭", "+" }, { "╮", "+" }, { "╰", "+" }, { "╯", "+" }, { "▶", ">" }, { "►", ">" }, { "‖", "=" },
-		{ "█", "#" }, { "▉", "#" }, { "▊", "#" }, { "▋", "=" }, { "▌", "=" }, { "▍", "-" }, { "▎", "-" }, { "▏", "." }, { "…", "~" },
-		{ "×", "x" }, { "–", "-" }, { "›", ">" }, { "‹", "<" }, { "✓", "+" }, { "✗", "x" }, { "●", "*" }, { "○", "o" }, { "↵", "~" },
-		{ "→", ">" }, { "←", "<" }, { "↑", "^" }, { "↓", "v" }, { "≈", "~" }, { "░", "." }, { "▒", ":" }, { "▓", "+" }, { "▁", "_" },
-		{ "≥", ">" }, { "≤", "<" }, { "∞", "i" }, { "┊", ":" }, { "▸", ">" }, { "−", "-" }, { "⏎", "~" }, { "◆", "*" }, { "⌁", "~" },
+		{ "·", "." }, { "─", "-" }, { "│", "|" }, { "┌", "+" }, { "┐", "+" }, { "└", "+" },
+		{ "┘", "+" }, { "├", "+" }, { "┤", "+" }, { "━", "=" }, { "┃", "|" }, { "╭", "+" },
+		{ "╮", "+" }, { "╰", "+" }, { "╯", "+" }, { "▶", ">" }, { "►", ">" }, { "‖", "=" },
+		{ "█", "#" }, { "▉", "#" }, { "▊", "#" }, { "▋", "=" }, { "▌", "=" }, { "▍", "-" },
+		{ "▎", "-" }, { "▏", "." }, { "…", "~" }, { "×", "x" }, { "–", "-" }, { "›", ">" },
+		{ "‹", "<" }, { "✓", "+" }, { "✗", "x" }, { "●", "*" }, { "○", "o" }, { "↵", "~" },
+		{ "→", ">" }, { "←", "<" }, { "↑", "^" }, { "↓", "v" }, { "≈", "~" }, { "░", "." },
+		{ "▒", ":" }, { "▓", "+" }, { "▁", "_" }, { "≥", ">" }, { "≤", "<" }, { "∞", "i" },
+		{ "┊", ":" }, { "▸", ">" }, { "−", "-" }, { "⏎", "~" }, { "◆", "*" }, { "⌁", "~" },
 	};
 	for (size_t i = 0; i < sizeof twin / sizeof *twin; i++)
 		if (strcmp(twin[i][0], s) == 0)
@@ -272,7 +278,7 @@ void win_paint(Win o, int x, int y, int w, uint32_t bg, uint8_t attr_on)
 	}
 }
 
-void win_hline(Win o, int x, int y, int w, Style st)
+static void win_hline(Win o, int x, int y, int w, Style st)
 {
 	for (int i = 0; i < w; i++)
 		win_text(o, x + i, y, "─", st);
@@ -300,7 +306,8 @@ Win win_box(Win o, const char *title, const char *facts, Style line, Style text,
 	box_frame(o, line);
 	if (focus)
 		text.attr |= ATTR_BOLD;
-	int room = o.w - 4, tw = title ? text_columns(title, strlen(title)) : 0, fw = facts ? text_columns(facts, strlen(facts)) : 0;
+	int room = o.w - 4, tw = title ? text_columns(title, strlen(title)) : 0,
+	    fw = facts ? text_columns(facts, strlen(facts)) : 0;
 	if (tw > 0) {
 		Win t = win_sub(o, 2, 0, tw > room ? room : tw, 1);
 		win_text(t, 0, 0, title, text);

@@ -1,8 +1,9 @@
 /* grid.h - a screen as data: w x h cells, windows that clip, text with exact columns, and borders.
  *
- * Everything that is seen is first drawn here; the terminal, a text file, an SVG or a test then only copies cells. A wide
- * character takes its cell and a follower of width 0, and never hangs over the edge of a window. Text that comes from
- * models and files goes through win_foreign, which makes controls visible; win_text is for our own words. */
+ * Everything that is seen is first drawn here; the terminal, a text file, an SVG or a test then only
+ * copies cells. A wide character takes its cell and a follower of width 0, and never hangs over the edge
+ * of a window. Text that comes from models and files goes through win_foreign, which makes controls
+ * visible; win_text is for our own words. */
 #ifndef VIEW_GRID_H
 #define VIEW_GRID_H
 #include "base/buf.h"
@@ -25,7 +26,8 @@ typedef struct Grid {
 	int w, h;
 	Cell *cell;              /* row-major */
 	bool ascii;              /* nothing above 0x7e is drawn */
-	int cursor_x, cursor_y;  /* where the real cursor belongs (prompt, focused item: screen readers follow it); -1: hidden */
+	/* where the real cursor belongs (prompt, focused item: screen readers follow it); -1: hidden */
+	int cursor_x, cursor_y;
 } Grid;
 
 /* A clipped rectangle of a grid; passed by value. Coordinates below are relative to it. */
@@ -56,7 +58,6 @@ int win_foreign(Win o, int x, int y, const char *s, size_t n, Style st);
 void win_paint(Win o, int x, int y, int w, uint32_t bg, uint8_t attr_on);
 /* A frame with a title at the left of the top line and facts at its right; returns the inside. */
 Win win_box(Win o, const char *title, const char *facts, Style line, Style text, bool focus);
-void win_hline(Win o, int x, int y, int w, Style st);
 
 /* Columns of a string of ours or of safe text, by grapheme: what win_text would take. */
 int text_columns(const char *s, size_t n);
@@ -66,12 +67,13 @@ size_t text_grapheme(const char *s, size_t n, char out[CELL_BYTES], int *width);
 /* --- out of the grid --- */
 typedef enum ColorDepth { COLORS_NONE, COLORS_8, COLORS_256, COLORS_TRUE } ColorDepth;
 void grid_to_text(const Grid *g, Buf *out);                    /* trailing blanks cut, '\n' after each row */
-void grid_to_ansi(const Grid *g, ColorDepth depth, Buf *out);  /* rows with SGR codes, reset at each end of line */
-/* The SGR parameters for a style, as "0;1;38;5;12". Used by grid_to_ansi and by the terminal. */
-void style_sgr(Style st, ColorDepth depth, Buf *out);
+/* rows with SGR codes, reset at each end of line */
+void grid_to_ansi(const Grid *g, ColorDepth depth, Buf *out);
+/* The nearest of the colours that smaller palettes have. */
 int color_to_256(uint32_t rgb);
 int color_to_8(uint32_t rgb);                                  /* 0..7 */
-/* The picture of a grid with cairo; E_2003 when the program was built without it. page: colours for COLOR_DEFAULT. */
+/* The picture of a grid with cairo; E_2003 when the program was built without it. page: colours for
+ * COLOR_DEFAULT. */
 bool grid_to_svg(const Grid *g, uint32_t page_fg, uint32_t page_bg, Buf *out, Err *e);
 bool grid_to_png(const Grid *g, uint32_t page_fg, uint32_t page_bg, Buf *out, Err *e);
 #endif

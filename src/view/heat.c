@@ -1,5 +1,6 @@
-/* heat.c - a field as colour: rows x columns of cells, two rows to a line by half-blocks when there is not room for one each, or
- * the numbers themselves. Not computed is a dot, zero is the map's darkest colour, NaN is '!' in reverse video. */
+/* heat.c - a field as colour: rows x columns of cells, two rows to a line by half-blocks when there is not
+ * room for one each, or the numbers themselves. Not computed is a dot, zero is the map's darkest colour,
+ * NaN is '!' in reverse video. */
 #include "view/view.h"
 #include <math.h>
 #include <stdio.h>
@@ -122,7 +123,8 @@ static void heat_cell(const Heat *h, int r, int c)
 	else if (!have)
 		win_text(h->o, x + (h->cell_w - 1) / 2, y, "·", h->p->theme->track);
 	else if (isnan(v))
-		win_text(h->o, x + (h->cell_w - 1) / 2, y, "!", (Style){ COLOR_DEFAULT, COLOR_DEFAULT, ATTR_REVERSE });
+		win_text(h->o, x + (h->cell_w - 1) / 2, y, "!",
+			(Style){ COLOR_DEFAULT, COLOR_DEFAULT, ATTR_REVERSE });
 	else
 		pen_cell(h->p, h->o, x, y, h->cell_w, heat_part(h, v), h->f->diverging);
 	if (r == h->f->row_sel && c == h->f->col_sel && !(have && isnan(v) && h->cell_w < 3))
@@ -142,7 +144,8 @@ static void heat_header(const Heat *h)
 		bool on = c == h->f->col_sel;
 		if (!on && (c % every != 0 || (every > 1 && abs(c - h->f->col_sel) * h->cell_w <= digits)))
 			continue;
-		int n = snprintf(s, sizeof s, "%d", c), x = heat_x(h, c) + (h->cell_w > n ? (h->cell_w - n + 1) / 2 : 0);
+		int n = snprintf(s, sizeof s, "%d", c),
+		    x = heat_x(h, c) + (h->cell_w > n ? (h->cell_w - n + 1) / 2 : 0);
 		win_text(h->o, x, h->y0 - 1, s, on ? t->accent : t->dim);
 	}
 }
@@ -183,7 +186,9 @@ static void heat_legend(const Heat *h, int y)
 {
 	enum { STEPS = 10 };
 	Arena *a = h->p->look.arena;
-	const char *lo = h->f->diverging ? arena_printf(a, "-%.3g", h->hi) : h->log ? arena_printf(a, "%.2g", h->lo) : "0";
+	const char *lo = h->f->diverging ? arena_printf(a, "-%.3g", h->hi)
+		: h->log                 ? arena_printf(a, "%.2g", h->lo)
+					 : "0";
 	const char *hi = arena_printf(a, "%.3g%s%s", h->hi, h->f->unit ? " " : "", h->f->unit ? h->f->unit : "");
 	int w = STEPS + text_columns(lo, strlen(lo)) + text_columns(hi, strlen(hi)) + 2, x = h->o.w - w;
 	if (x < 1)
@@ -198,7 +203,8 @@ static void heat_legend(const Heat *h, int y)
 	if (h->c0 == 0 && h->cols >= h->f->cols)
 		win_text(left, 0, y, h->f->sparse ? "· not chosen" : "", h->p->theme->dim);
 	else
-		win_printf(left, 0, y, h->p->theme->dim, "%s %d-%d of %d", h->f->col_name ? h->f->col_name : "columns", h->c0, h->c0 + h->cols - 1, h->f->cols);
+		win_printf(left, 0, y, h->p->theme->dim, "%s %d-%d of %d",
+			h->f->col_name ? h->f->col_name : "columns", h->c0, h->c0 + h->cols - 1, h->f->cols);
 }
 
 static void heat_columns(Heat *h)
@@ -215,7 +221,9 @@ static void heat_columns(Heat *h)
 	}
 	h->cell_w = h->cell_w > most ? most : h->cell_w < least ? least : h->cell_w;
 	h->cols = f->cols;
-	while (h->cols > 1 && h->cols * h->cell_w + (h->gaps ? (h->cols + f->group - 1) / f->group : 0) > room + (h->cols == f->cols && h->gaps))
+	while (h->cols > 1 &&
+		h->cols * h->cell_w + (h->gaps ? (h->cols + f->group - 1) / f->group : 0) >
+			room + (h->cols == f->cols && h->gaps))
 		h->cols--;
 	h->c0 = h->cols < f->cols ? pen_scroll(h->p->ps->scroll_x, h->cols, f->cols, f->col_sel) : 0;
 }
@@ -223,8 +231,8 @@ static void heat_columns(Heat *h)
 static void heat_rows(Heat *h, bool legend)
 {
 	int lines = h->o.h - h->y0 - (legend ? 1 : 0);
-	h->half = h->f->rows > lines && h->p->glyphs == GLYPHS_BLOCK && !h->numbers && !h->p->theme->mono && !h->p->ascii &&
-		h->f->row_axis != AXIS_TOKEN && h->f->row_axis != AXIS_LAYER;
+	h->half = h->f->rows > lines && h->p->glyphs == GLYPHS_BLOCK && !h->numbers && !h->p->theme->mono &&
+		!h->p->ascii && h->f->row_axis != AXIS_TOKEN && h->f->row_axis != AXIS_LAYER;
 	if (h->f->row_axis == AXIS_LAYER && h->f->rows > 2 * lines - lines / 2)
 		h->half = h->p->glyphs == GLYPHS_BLOCK && !h->numbers && !h->p->theme->mono && !h->p->ascii;
 	h->rows = h->half ? 2 * lines : lines;
@@ -237,7 +245,8 @@ static void heat_keep(const Heat *h)
 	PaneState *ps = h->p->ps;
 	ps->scroll_x = h->c0;
 	ps->scroll_y = h->r0;
-	ps->body = (Rect){ h->o.x + h->x0, h->o.y + h->y0, h->o.w - h->x0, h->half ? (h->rows + 1) / 2 : h->rows };
+	ps->body = (Rect){ h->o.x + h->x0, h->o.y + h->y0, h->o.w - h->x0,
+		h->half ? (h->rows + 1) / 2 : h->rows };
 	ps->cell_w = h->cell_w;
 	ps->row_h = 1;
 	ps->half = h->half;

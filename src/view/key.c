@@ -5,10 +5,12 @@
 #include <string.h>
 
 static const struct { const char *name; KeyCode code; } named[] = {
-	{ "Enter", AK_ENTER }, { "Esc", AK_ESC }, { "Tab", AK_TAB }, { "S-Tab", AK_BACKTAB }, { "BS", AK_BACKSPACE }, { "Del", AK_DELETE },
-	{ "Ins", AK_INSERT }, { "Up", AK_UP }, { "Down", AK_DOWN }, { "Left", AK_LEFT }, { "Right", AK_RIGHT }, { "Home", AK_HOME },
-	{ "End", AK_END }, { "PgUp", AK_PGUP }, { "PgDn", AK_PGDN }, { "F1", AK_F1 }, { "F2", AK_F2 }, { "F3", AK_F3 }, { "F4", AK_F4 },
-	{ "F5", AK_F5 }, { "F6", AK_F6 }, { "F7", AK_F7 }, { "F8", AK_F8 }, { "F9", AK_F9 }, { "F10", AK_F10 }, { "F11", AK_F11 }, { "F12", AK_F12 },
+	{ "Enter", AK_ENTER }, { "Esc", AK_ESC }, { "Tab", AK_TAB }, { "S-Tab", AK_BACKTAB },
+	{ "BS", AK_BACKSPACE }, { "Del", AK_DELETE }, { "Ins", AK_INSERT }, { "Up", AK_UP },
+	{ "Down", AK_DOWN }, { "Left", AK_LEFT }, { "Right", AK_RIGHT }, { "Home", AK_HOME },
+	{ "End", AK_END }, { "PgUp", AK_PGUP }, { "PgDn", AK_PGDN }, { "F1", AK_F1 }, { "F2", AK_F2 },
+	{ "F3", AK_F3 }, { "F4", AK_F4 }, { "F5", AK_F5 }, { "F6", AK_F6 }, { "F7", AK_F7 }, { "F8", AK_F8 },
+	{ "F9", AK_F9 }, { "F10", AK_F10 }, { "F11", AK_F11 }, { "F12", AK_F12 },
 };
 
 static bool name_parse(const char *s, size_t n, Key *k)

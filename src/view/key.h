@@ -20,7 +20,8 @@ typedef struct Key {
 	int x, y, button; /* mouse: cell, button 1..3 */
 } Key;
 
-/* Takes one key from a script like "2jj<Tab>:quit<Enter><C-r><F1>": bytes used, 0 at the end or on an unknown name. */
+/* Takes one key from a script like "2jj<Tab>:quit<Enter><C-r><F1>": bytes used, 0 at the end or on an
+ * unknown name. */
 size_t key_parse(const char *s, Key *out);
 /* "<Tab>", "j": for help texts. */
 void key_name(Key k, char *out, size_t n);

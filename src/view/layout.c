@@ -1,5 +1,5 @@
-/* layout.c - who gets which rectangle. Panes are dropped, least important first, until the smallest sizes of the rest fit;
- * then room is handed out by weight within the limits. */
+/* layout.c - who gets which rectangle. Panes are dropped, least important first, until the smallest sizes
+ * of the rest fit; then room is handed out by weight within the limits. */
 #include "view/scene.h"
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +80,8 @@ static int node_max(const Plan *p, const SceneNode *n, bool wide)
 	return own && own < sum ? own : sum;
 }
 
-/* Hands `room` out over the shown kids: minimum first, the rest by weight, again while somebody is at the limit. */
+/* Hands `room` out over the shown kids: minimum first, the rest by weight, again while somebody is at the
+ * limit. */
 static void kids_share(const Plan *p, const SceneNode *n, bool wide, int room, int size[SCENE_KIDS])
 {
 	int left = room, limit[SCENE_KIDS];

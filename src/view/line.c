@@ -1,4 +1,5 @@
-/* line.c - series as lines: braille dots (2 x 4 to a cell), or one mark a column in ASCII. A later line is drawn over an earlier one. */
+/* line.c - series as lines: braille dots (2 x 4 to a cell), or one mark a column in ASCII. A later line is
+ * drawn over an earlier one. */
 #include "view/view.h"
 #include <math.h>
 #include <stdio.h>
@@ -39,12 +40,14 @@ static void plot_range(Plot *t, const Series *s)
 		t->hi = t->lo + 1;
 }
 
-/* Dots across the picture: each shows one point, the newest of those that fall on it, held until the next. No value is invented: a
- * mean would show what never was. */
+/* Dots across the picture: each shows one point, the newest of those that fall on it, held until the next.
+ * No value is invented: a mean would show what never was. */
 static double plot_point(const Plot *t, const Line *l, int dot, int dots)
 {
 	int span = t->n - t->from;
-	int i = t->from + (span <= dots ? (int)((double)dot * span / dots) : (int)((double)(dot + 1) * span / dots) - 1);
+	int i = t->from +
+		(span <= dots ? (int)((double)dot * span / dots)
+			      : (int)((double)(dot + 1) * span / dots) - 1);
 	return i < l->n ? plot_value(t, l->at(l, i)) : NAN;
 }
 
@@ -72,8 +75,9 @@ static void plot_braille(const Plot *t, const Line *l, Style st)
 		for (int side = 0; side < 2; side++) {
 			double v = plot_point(t, l, 2 * x + side, 2 * t->o.w);
 			int y = isfinite(v) ? plot_level(t, v, levels) : -1;
+			int from = last < 0 || last == y ? y : last < y ? last + 1 : last - 1;
 			if (y >= 0)
-				column_dots(bits, t->o.h, last < 0 ? y : last < y ? last + 1 : last > y ? last - 1 : y, y, side);
+				column_dots(bits, t->o.h, from, y, side);
 			last = y;
 		}
 		for (int y = 0; y < t->o.h; y++)
@@ -116,7 +120,8 @@ static void line_legend(const Plot *t, Win o, const Series *s)
 		x = win_text(o, x, 0, t->p->ascii ? (k ? "o " : "* ") : "● ", st);
 		x = win_printf(o, x, 0, th->dim, "%s ", l->name);
 		x = win_text(o, x, 0, isnan(v) ? "·" : axis_text(t, plot_value(t, v), l->unit), th->strong);
-		x = win_printf(o, x, 0, th->dim, "%s%s   ", l->unit && strcmp(l->unit, "B") ? " " : "", l->unit && strcmp(l->unit, "B") ? l->unit : "");
+		x = win_printf(o, x, 0, th->dim, "%s%s   ", l->unit && strcmp(l->unit, "B") ? " " : "",
+			l->unit && strcmp(l->unit, "B") ? l->unit : "");
 	}
 }
 

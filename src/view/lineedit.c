@@ -4,18 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-void lineedit_init(LineEdit *l)
-{
-	memset(l, 0, sizeof *l);
-}
-
 void lineedit_done(LineEdit *l)
 {
 	buf_done(&l->text);
 	for (int i = 0; i < l->n_history; i++)
 		free(l->history[i]);
 	free(l->kept);
-	lineedit_init(l);
+	*l = (LineEdit){ 0 };
 }
 
 void lineedit_set(LineEdit *l, const char *s)

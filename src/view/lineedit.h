@@ -13,7 +13,6 @@ typedef struct LineEdit {
 	char *kept;                /* the line while history is shown */
 } LineEdit;
 
-void lineedit_init(LineEdit *l);
 void lineedit_done(LineEdit *l);
 void lineedit_set(LineEdit *l, const char *s);
 /* Adds to the history, unless it is the last one again, and empties the line. */

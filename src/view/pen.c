@@ -17,13 +17,20 @@ static bool pen_find(Pen *p, const char *name, void *slot, Err *e)
 	return true;
 }
 
+/* The loader tells its reason as text alone: a library that is there and does not load lacks memory. */
+static bool pen_missing(const char *why, Err *e)
+{
+	if (why && !strstr(why, "No such file"))
+		return err_set(e, E_5001, "svg and png need libcairo.so.2, which cannot be loaded: %s", why);
+	return err_set(e, E_2003,
+		"svg and png need libcairo.so.2, which is not here; install cairo, or use --as text, ansi, csv or json");
+}
+
 bool pen_open(Pen *p, Err *e)
 {
 	p->lib = dlopen("libcairo.so.2", RTLD_NOW | RTLD_LOCAL);
 	if (!p->lib)
-		return err_set(e, E_2003,
-			"svg and png need libcairo.so.2, which is not here; install cairo, or use --as text, ansi, csv "
-			"or json");
+		return pen_missing(dlerror(), e);
 	bool ok = true;
 #define X(name) ok = ok && pen_find(p, "cairo_" #name, &p->name, e);
 	PEN_CALLS(X)

@@ -9,9 +9,9 @@
 
 #define PEN_CALLS(X) \
 	X(arc) X(create) X(destroy) X(fill) X(image_surface_create) X(move_to) X(paint) X(rectangle) \
-	X(select_font_face) X(set_antialias) X(set_font_size) X(set_source_rgba) X(show_text) X(status_to_string) \
-	X(surface_destroy) X(surface_finish) X(surface_status) X(surface_write_to_png_stream) \
-	X(svg_surface_create_for_stream)
+	X(select_font_face) X(set_antialias) X(set_font_size) X(set_source_rgba) X(show_text) \
+	X(status_to_string) X(surface_destroy) X(surface_finish) X(surface_status) \
+	X(surface_write_to_png_stream) X(svg_surface_create_for_stream)
 
 typedef struct Pen {
 	void *lib;

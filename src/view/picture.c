@@ -14,7 +14,8 @@ typedef struct Paper { cairo_t *c; uint32_t fg, bg; const Pen *pen; } Paper;
 
 static void paper_color(Paper *p, uint32_t rgb, double alpha)
 {
-	p->pen->set_source_rgba(p->c, (rgb >> 16 & 255) / 255.0, (rgb >> 8 & 255) / 255.0, (rgb & 255) / 255.0, alpha);
+	p->pen->set_source_rgba(p->c, (rgb >> 16 & 255) / 255.0, (rgb >> 8 & 255) / 255.0,
+		(rgb & 255) / 255.0, alpha);
 }
 
 static void paper_rect(Paper *p, double x, double y, double w, double h)
@@ -47,7 +48,8 @@ static bool paper_braille(Paper *p, uint32_t cp, double x, double y)
 		return false;
 	for (int i = 0; i < 8; i++)
 		if ((cp - 0x2800) >> i & 1) {
-			p->pen->arc(p->c, x + CELL_W * (col[i] * 0.5 + 0.25), y + CELL_H * (row[i] * 0.25 + 0.125), 1.5, 0, 6.2832);
+			p->pen->arc(p->c, x + CELL_W * (col[i] * 0.5 + 0.25),
+				y + CELL_H * (row[i] * 0.25 + 0.125), 1.5, 0, 6.2832);
 			p->pen->fill(p->c);
 		}
 	return true;
@@ -57,15 +59,18 @@ static bool paper_braille(Paper *p, uint32_t cp, double x, double y)
 static bool paper_line(Paper *p, uint32_t cp, double x, double y)
 {
 	static const struct { uint16_t cp; uint8_t arms; } shape[] = {
-		{ 0x2500, 3 }, { 0x2502, 12 }, { 0x256d, 10 }, { 0x256e, 9 }, { 0x2570, 6 }, { 0x256f, 5 }, { 0x250a, 12 },
+		{ 0x2500, 3 }, { 0x2502, 12 }, { 0x256d, 10 }, { 0x256e, 9 }, { 0x2570, 6 }, { 0x256f, 5 },
+		{ 0x250a, 12 },
 	};
 	for (size_t i = 0; i < sizeof shape / sizeof *shape; i++) {
 		if (shape[i].cp != cp)
 			continue;
 		double mx = x + CELL_W / 2.0, my = y + CELL_H / 2.0;
 		unsigned a = shape[i].arms;
-		paper_rect(p, a & 1 ? x : mx - 0.5, my - 0.5, (a & 1 ? CELL_W / 2.0 : 0) + (a & 2 ? CELL_W / 2.0 : 0) + 0.5, a & 3 ? 1 : 0);
-		paper_rect(p, mx - 0.5, a & 4 ? y : my - 0.5, a & 12 ? 1 : 0, (a & 4 ? CELL_H / 2.0 : 0) + (a & 8 ? CELL_H / 2.0 : 0) + 0.5);
+		paper_rect(p, a & 1 ? x : mx - 0.5, my - 0.5,
+			(a & 1 ? CELL_W / 2.0 : 0) + (a & 2 ? CELL_W / 2.0 : 0) + 0.5, a & 3 ? 1 : 0);
+		paper_rect(p, mx - 0.5, a & 4 ? y : my - 0.5, a & 12 ? 1 : 0,
+			(a & 4 ? CELL_H / 2.0 : 0) + (a & 8 ? CELL_H / 2.0 : 0) + 0.5);
 		return true;
 	}
 	return false;
@@ -167,12 +172,16 @@ bool grid_to_png(const Grid *g, uint32_t page_fg, uint32_t page_bg, Buf *out, Er
 bool grid_to_svg(const Grid *g, uint32_t page_fg, uint32_t page_bg, Buf *out, Err *e)
 {
 	(void)g, (void)page_fg, (void)page_bg, (void)out;
-	return err_set(e, E_2003, "svg: this lathe was built without cairo; use --as text, ansi, csv or json, or build with libcairo2-dev");
+	return err_set(e, E_2003,
+		"svg: this lathe was built without cairo; use --as text, ansi, csv or json, or build with "
+		"libcairo2-dev");
 }
 
 bool grid_to_png(const Grid *g, uint32_t page_fg, uint32_t page_bg, Buf *out, Err *e)
 {
 	(void)g, (void)page_fg, (void)page_bg, (void)out;
-	return err_set(e, E_2003, "png: this lathe was built without cairo; use --as text, ansi, csv or json, or build with libcairo2-dev");
+	return err_set(e, E_2003,
+		"png: this lathe was built without cairo; use --as text, ansi, csv or json, or build with "
+		"libcairo2-dev");
 }
 #endif

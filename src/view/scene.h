@@ -1,5 +1,5 @@
-/* scene.h - a scene as data: what scenes/NAME.lua says, read by src/script and drawn here. Everything lives in the scene's arena.
- * See lathe-scene(5). */
+/* scene.h - a scene as data: what scenes/NAME.lua says, read by src/script and drawn here. Everything
+ * lives in the scene's arena. See lathe-scene(5). */
 #ifndef VIEW_SCENE_H
 #define VIEW_SCENE_H
 #include "base/arena.h"
@@ -12,8 +12,8 @@ typedef struct SceneNode {
 	NodeKind kind;
 	int n;
 	struct SceneNode *kid[SCENE_KIDS];
-	/* size: at least min_w x min_h, at most max_w x max_h (0: no limit), room beyond by weight. fit: no taller than its data.
-	 * When there is no room for all, panes with the largest prio go first. */
+	/* size: at least min_w x min_h, at most max_w x max_h (0: no limit), room beyond by weight. fit:
+	 * no taller than its data. When there is no room for all, panes with the largest prio go first. */
 	int min_w, min_h, max_w, max_h, weight, prio;
 	bool fit;
 	/* panes */
@@ -43,7 +43,7 @@ void scene_free(SceneDef *d);
 
 /* --- layout: rectangles for the panes that fit --- */
 typedef struct Rect { int x, y, w, h; } Rect;
-/* want_h: rows that a pane's data would fill (with frame), for fit; may be NULL. zoom: a pane index that takes all, or -1.
- * rect[i].w = 0: pane i is not shown. */
+/* want_h: rows that a pane's data would fill (with frame), for fit; may be NULL. zoom: a pane index that
+ * takes all, or -1. rect[i].w = 0: pane i is not shown. */
 void scene_layout(const SceneDef *d, int w, int h, const int *want_h, int zoom, Rect rect[SCENE_PANES]);
 #endif

@@ -1,4 +1,5 @@
-/* source.c - from a pane's data name to data, the figures as text, and fields straight from a topic of tensors. */
+/* source.c - from a pane's data name to data, the figures as text, and fields straight from a topic of
+ * tensors. */
 #include "view/data.h"
 #include "base/utf8.h"
 #include <math.h>
@@ -14,7 +15,9 @@ const char *text_bytes(Arena *a, double n)
 		n /= 1024;
 		u++;
 	}
-	return u == 0 ? arena_printf(a, "%.0f B", n) : arena_printf(a, n < 9.995 ? "%.2f %s" : n < 99.95 ? "%.1f %s" : "%.0f %s", n, unit[u]);
+	if (u == 0)
+		return arena_printf(a, "%.0f B", n);
+	return arena_printf(a, "%.*f %s", n < 9.995 ? 2 : n < 99.95 ? 1 : 0, n, unit[u]);
 }
 
 const char *text_count(Arena *a, double n)
@@ -25,7 +28,8 @@ const char *text_count(Arena *a, double n)
 		n /= 1000;
 		u++;
 	}
-	return u == 0 ? arena_printf(a, "%.0f", n) : arena_printf(a, n < 9.95 ? "%.1f %s" : "%.0f %s", n, unit[u]);
+	return u == 0 ? arena_printf(a, "%.0f", n)
+		      : arena_printf(a, n < 9.95 ? "%.1f %s" : "%.0f %s", n, unit[u]);
 }
 
 const char *text_six(Arena *a, double v)
@@ -73,14 +77,17 @@ static const char *text_cut(Arena *a, const char *s, int w)
 
 const char *text_token(Arena *a, const FactToken *t, int w)
 {
-	return arena_printf(a, "`%s`", text_cut(a, t && t->text ? t->text : "", w > 2 ? w - 2 : 1));
+	/* A token that ends within a character has no text yet: its next one has it all. */
+	const char *s = t && t->text && *t->text ? t->text : "…";
+	return arena_printf(a, "`%s`", text_cut(a, s, w > 2 ? w - 2 : 1));
 }
 
 const char *look_expand(const Look *l, const char *pattern)
 {
 	Buf b = BUF_INIT;
 	const struct { const char *key; int64_t v; } sub[] = {
-		{ "{layer}", l->sel->layer }, { "{token}", l->sel->token }, { "{expert}", l->sel->expert }, { "{head}", l->sel->head },
+		{ "{layer}", l->sel->layer }, { "{token}", l->sel->token }, { "{expert}", l->sel->expert },
+		{ "{head}", l->sel->head },
 	};
 	for (const char *p = pattern; *p;) {
 		size_t i = 0;
@@ -140,7 +147,7 @@ static const char *topic_name(const Field *f, int r, int c)
 	return arena_printf(f->look->arena, "%s[%lld,%d]", f->topic, (long long)f->look->facts->tok[r].pos, c);
 }
 
-bool source_topic(const Look *l, const char *topic, Data *d)
+static bool source_topic(const Look *l, const char *topic, Data *d)
 {
 	const char *name = look_expand(l, topic);
 	const Sample *x = store_last(l->store, name);
@@ -157,9 +164,22 @@ bool source_topic(const Look *l, const char *topic, Data *d)
 	}
 	d->kind = DATA_FIELD;
 	d->field = (Field){
-		.rows = (int)l->facts->n_tok, .cols = (int)cols, .fill = topic_fill, .row_label = topic_label, .name = topic_name, .label_w = 14,
-		.row_axis = AXIS_TOKEN, .col_axis = AXIS_LOCAL, .row_sel = (int)facts_find(l->facts, l->sel->token), .col_sel = -1,
-		.diverging = l->pane->diverging, .look = l, .topic = name, .unit = l->pane->unit, .row_name = "position", .col_name = "component",
+		.rows = (int)l->facts->n_tok,
+		.cols = (int)cols,
+		.fill = topic_fill,
+		.row_label = topic_label,
+		.name = topic_name,
+		.label_w = 14,
+		.row_axis = AXIS_TOKEN,
+		.col_axis = AXIS_LOCAL,
+		.row_sel = (int)facts_find(l->facts, l->sel->token),
+		.col_sel = -1,
+		.diverging = l->pane->diverging,
+		.look = l,
+		.topic = name,
+		.unit = l->pane->unit,
+		.row_name = "position",
+		.col_name = "component",
 	};
 	d->field.row = arena_zalloc(l->arena, (size_t)d->field.rows * sizeof *d->field.row);
 	d->facts = arena_printf(l->arena, "%lld components", (long long)cols);
@@ -168,7 +188,10 @@ bool source_topic(const Look *l, const char *topic, Data *d)
 
 /* --- dispatch --- */
 
-static const struct { const char *name, *doc; bool (*make)(const Look *, const char *, Data *); } source_table[] = {
+static const struct {
+	const char *name, *doc;
+	bool (*make)(const Look *, const char *, Data *);
+} source_table[] = {
 	{ "alternatives", "items: the most probable tokens in place of the selected one", source_token },
 	{ "bias", "field: gate bias, MoE layer x expert", source_router },
 	{ "cache", "table: the live cache in figures", source_cache },
@@ -251,7 +274,8 @@ static void field_readout(const Field *f, Buf *out)
 		return;
 	}
 	field_rank(f, r, v, &rank, &of);
-	buf_printf(out, " = %s%s%s · rank %d of %d", text_six(f->look->arena, v), f->unit ? " " : "", f->unit ? f->unit : "", rank, of);
+	buf_printf(out, " = %s%s%s · rank %d of %d", text_six(f->look->arena, v), f->unit ? " " : "",
+		f->unit ? f->unit : "", rank, of);
 }
 
 static void series_readout(const Series *s, Buf *out)
@@ -264,8 +288,8 @@ static void series_readout(const Series *s, Buf *out)
 		double v = l->at(l, at);
 		char six[40];
 		snprintf(six, sizeof six, fabs(v) < 1e7 ? "%.6g" : "%.0f", v);
-		buf_printf(out, "%s%s[%lld] = %s%s%s", i ? " · " : "", l->name, (long long)(s->x0 + at), isnan(v) ? "not computed" : six,
-			l->unit ? " " : "", l->unit ? l->unit : "");
+		buf_printf(out, "%s%s[%lld] = %s%s%s", i ? " · " : "", l->name, (long long)(s->x0 + at),
+			isnan(v) ? "not computed" : six, l->unit ? " " : "", l->unit ? l->unit : "");
 	}
 }
 
@@ -277,7 +301,8 @@ void data_readout(const Data *d, Buf *out)
 		field_readout(&d->field, out);
 	else if (d->kind == DATA_SERIES)
 		series_readout(&d->series, out);
-	else if (d->kind == DATA_ITEMS && d->items.sel >= 0 && d->items.sel < d->items.n && d->items.item[d->items.sel].readout)
+	else if (d->kind == DATA_ITEMS && d->items.sel >= 0 && d->items.sel < d->items.n &&
+		d->items.item[d->items.sel].readout)
 		buf_adds(out, d->items.item[d->items.sel].readout);
 	else if (d->kind == DATA_TABLE && d->table.readout && d->table.sel >= 0 && d->table.sel < d->table.rows)
 		buf_adds(out, d->table.readout[d->table.sel]);

@@ -1,5 +1,6 @@
-/* source_cache.c - what the KV cache costs: for this model under each attention scheme, for published models, and the live one.
- * Elements per token come with the model's card (kv of config_kv); bytes are elements times the cache's element size. */
+/* source_cache.c - what the KV cache costs: for this model under each attention scheme, for published
+ * models, and the live one. Elements per token come with the model's card (kv of config_kv); bytes are
+ * elements times the cache's element size. */
 #include "view/data.h"
 #include <math.h>
 #include <string.h>
@@ -33,29 +34,38 @@ static void scheme_item(const Look *l, Item *it, const char *label, double per_t
 	it->value = bar_value(l, per_token, total);
 	if (k->memory > 0 && total > 0)
 		it->note = total + (double)k->bytes > (double)k->memory ? "too big" : "fits";
-	it->readout = arena_printf(l->arena, "%s: %.0f bytes per token × %lld positions = %s%s", label, per_token, (long long)l->sel->context,
-		text_bytes(l->arena, total), ours > 0 ? arena_printf(l->arena, " · %.1f × MLA", per_token / ours) : "");
+	it->readout = arena_printf(l->arena, "%s: %.0f bytes per token × %lld positions = %s%s", label,
+		per_token, (long long)l->sel->context, text_bytes(l->arena, total),
+		ours > 0 ? arena_printf(l->arena, " · %.1f × MLA", per_token / ours) : "");
 }
 
 static bool items_schemes(const Look *l, Data *d)
 {
 	const KvElements *kv = &l->facts->card.kv;
 	const struct { const char *label; int64_t n; int color; } row[] = {
-		{ "MHA", kv->mha, 1 }, { "GQA-8", kv->gqa8, 3 }, { "MQA", kv->mqa, 4 }, { "MLA", kv->mla, 0 }, { "MLA, FP8", kv->mla, 2 },
+		{ "MHA", kv->mha, 1 }, { "GQA-8", kv->gqa8, 3 }, { "MQA", kv->mqa, 4 }, { "MLA", kv->mla, 0 },
+		{ "MLA, FP8", kv->mla, 2 },
 	};
 	double live = live_per_token(l), ours = (double)kv->mla * BF16_BYTES;
 	d->kind = DATA_ITEMS;
-	d->items = (Items){ .log = true, .axis = AXIS_LOCAL, .item = arena_zalloc(l->arena, 6 * sizeof(Item)), .unit = "B" };
+	d->items = (Items){ .log = true,
+		.axis = AXIS_LOCAL,
+		.item = arena_zalloc(l->arena, 6 * sizeof(Item)),
+		.unit = "B" };
 	for (size_t i = 0; i < 5 && d->items.item; i++)
-		scheme_item(l, &d->items.item[d->items.n++], row[i].label, (double)row[i].n * (i == 4 ? 1 : BF16_BYTES), row[i].color, ours);
+		scheme_item(l, &d->items.item[d->items.n++], row[i].label,
+			(double)row[i].n * (i == 4 ? 1 : BF16_BYTES), row[i].color, ours);
 	if (live > 0 && d->items.item)
 		scheme_item(l, &d->items.item[d->items.n++], "this cache", live, 5, ours);
 	if (ours > 0)
-		d->facts = arena_printf(l->arena, "%s positions · BF16 · MHA / MLA %.1f", text_count(l->arena, (double)l->sel->context), (double)kv->mha / (double)kv->mla);
+		d->facts = arena_printf(l->arena, "%s positions · BF16 · MHA / MLA %.1f",
+			text_count(l->arena, (double)l->sel->context), (double)kv->mha / (double)kv->mla);
 	if (l->sel->context >= 1024)
-		d->facts = arena_printf(l->arena, "context %lldK · BF16 · MHA / MLA %.1f", (long long)(l->sel->context / 1024),
+		d->facts = arena_printf(l->arena, "context %lldK · BF16 · MHA / MLA %.1f",
+			(long long)(l->sel->context / 1024),
 			kv->mla > 0 ? (double)kv->mha / (double)kv->mla : 0.0);
-	d->summary = arena_printf(l->arena, "MLA %s per token, MHA %s", text_bytes(l->arena, ours), text_bytes(l->arena, (double)kv->mha * BF16_BYTES));
+	d->summary = arena_printf(l->arena, "MLA %s per token, MHA %s", text_bytes(l->arena, ours),
+		text_bytes(l->arena, (double)kv->mha * BF16_BYTES));
 	return true;
 }
 
@@ -65,7 +75,10 @@ static bool table_known(const Look *l, Data *d)
 	Table *t = &d->table;
 	int n = k->n_known + 1;
 	d->kind = DATA_TABLE;
-	*t = (Table){ .cols = 5, .sel = -1, .axis = AXIS_LOCAL, .head = { "model", "elements", "per token", "at context", "of this" } };
+	*t = (Table){ .cols = 5,
+		.sel = -1,
+		.axis = AXIS_LOCAL,
+		.head = { "model", "elements", "per token", "at context", "of this" } };
 	t->left[0] = true;
 	t->cell = arena_zalloc(l->arena, (size_t)n * 5 * sizeof *t->cell);
 	t->readout = arena_zalloc(l->arena, (size_t)n * sizeof *t->readout);
@@ -81,9 +94,13 @@ static bool table_known(const Look *l, Data *d)
 		c[1] = (TableCell){ arena_printf(l->arena, "%lld", (long long)kv), st };
 		c[2] = (TableCell){ text_bytes(l->arena, per), st };
 		c[3] = (TableCell){ text_bytes(l->arena, total), st };
-		c[4] = (TableCell){ k->kv.mla > 0 ? arena_printf(l->arena, "%.2f×", (double)kv / (double)k->kv.mla) : NULL, CELL_DIM };
-		t->readout[r] = arena_printf(l->arena, "%s: %lld elements per token over all layers · %s at %lld positions", name, (long long)kv,
-			text_bytes(l->arena, total), (long long)l->sel->context);
+		c[4] = (TableCell){ k->kv.mla > 0
+				? arena_printf(l->arena, "%.2f×", (double)kv / (double)k->kv.mla)
+				: NULL,
+			CELL_DIM };
+		t->readout[r] = arena_printf(l->arena,
+			"%s: %lld elements per token over all layers · %s at %lld positions", name,
+			(long long)kv, text_bytes(l->arena, total), (long long)l->sel->context);
 	}
 	t->rows = n;
 	d->facts = "BF16";
@@ -109,7 +126,8 @@ static bool series_kv(const Look *l, Data *d)
 	d->series = (Series){ .n = 2, .sel = -1, .axis = AXIS_LOCAL, .x_name = "sample" };
 	d->series.line[0] = (Line){ "kv.bytes", "B", (int)n, kv_at, l };
 	d->series.line[1] = (Line){ "allocated", "B", (int)n, kv_at, l };
-	d->facts = arena_printf(l->arena, "%s of %s", text_bytes(l->arena, sample_num(x, 0)), text_bytes(l->arena, sample_num(x, 1)));
+	d->facts = arena_printf(l->arena, "%s of %s", text_bytes(l->arena, sample_num(x, 0)),
+		text_bytes(l->arena, sample_num(x, 1)));
 	return true;
 }
 
@@ -127,19 +145,29 @@ static bool table_cache(const Look *l, Data *d)
 	Table *t = &d->table;
 	double per = live_per_token(l), used = x ? sample_num(x, 0) : 0, held = x ? sample_num(x, 1) : 0;
 	d->kind = DATA_TABLE;
-	*t = (Table){ .cols = 2, .sel = -1, .left = { true, true }, .cell = arena_zalloc(l->arena, 16 * sizeof *t->cell) };
+	*t = (Table){ .cols = 2,
+		.sel = -1,
+		.left = { true, true },
+		.cell = arena_zalloc(l->arena, 16 * sizeof *t->cell) };
 	if (!t->cell)
 		return true;
 	card_row(t, "tokens", arena_printf(l->arena, "%zu", l->facts->n_tok), CELL_STRONG);
 	card_row(t, "per token", per > 0 ? text_bytes(l->arena, per) : "·", CELL_TEXT);
-	card_row(t, "used", arena_printf(l->arena, "%s of %s", text_bytes(l->arena, used), text_bytes(l->arena, held)), CELL_TEXT);
+	card_row(t, "used",
+		arena_printf(l->arena, "%s of %s", text_bytes(l->arena, used), text_bytes(l->arena, held)),
+		CELL_TEXT);
 	if (k->kv.mla > 0) {
-		card_row(t, "as MHA", arena_printf(l->arena, "%.1f×", (double)k->kv.mha / (double)k->kv.mla), CELL_WARN);
-		card_row(t, "as GQA-8", arena_printf(l->arena, "%.1f×", (double)k->kv.gqa8 / (double)k->kv.mla), CELL_TEXT);
-		card_row(t, "as MQA", arena_printf(l->arena, "%.1f×", (double)k->kv.mqa / (double)k->kv.mla), CELL_TEXT);
+		card_row(t, "as MHA", arena_printf(l->arena, "%.1f×", (double)k->kv.mha / (double)k->kv.mla),
+			CELL_WARN);
+		card_row(t, "as GQA-8",
+			arena_printf(l->arena, "%.1f×", (double)k->kv.gqa8 / (double)k->kv.mla), CELL_TEXT);
+		card_row(t, "as MQA", arena_printf(l->arena, "%.1f×", (double)k->kv.mqa / (double)k->kv.mla),
+			CELL_TEXT);
 	}
-	d->summary = arena_printf(l->arena, "cache %s, %s a token", text_bytes(l->arena, used), text_bytes(l->arena, per));
-	d->readout = arena_printf(l->arena, "kv.bytes = %.0f used · %.0f allocated · %.1f B per token", used, held, per);
+	d->summary = arena_printf(l->arena, "cache %s, %s a token", text_bytes(l->arena, used),
+		text_bytes(l->arena, per));
+	d->readout = arena_printf(l->arena, "kv.bytes = %.0f used · %.0f allocated · %.1f B per token", used,
+		held, per);
 	return true;
 }
 

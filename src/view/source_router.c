@@ -1,5 +1,6 @@
-/* source_router.c - the router laid open: load by layer and expert, gate weights and scores by token and expert, and for one
- * token and layer the whole decision (DeepSeek-V3 report 2.1.2, eq. 12-16; DeepSeek-V2 report 2.2 for the softmax gate). */
+/* source_router.c - the router laid open: load by layer and expert, gate weights and scores by token and
+ * expert, and for one token and layer the whole decision (DeepSeek-V3 report 2.1.2, eq. 12-16; DeepSeek-V2
+ * report 2.2 for the softmax gate). */
 #include "view/data.h"
 #include <math.h>
 #include <stdio.h>
@@ -39,6 +40,12 @@ static ProbeRow bias_row(const Look *l, int64_t layer)
 	if (r.x && r.x->rank > 1 && r.x->shape[0] > 0)
 		r.at = (size_t)(r.x->shape[0] - 1) * r.n;
 	return r;
+}
+
+/* Experts in a group of the router, 0: it has no groups. */
+static int group_width(const FactCard *k)
+{
+	return k->n_group > 1 && k->experts % k->n_group == 0 ? (int)(k->experts / k->n_group) : 0;
 }
 
 static const char *layer_label(const Field *f, int r)
@@ -124,17 +131,30 @@ static bool field_layers(const Look *l, bool bias, Data *d)
 	const FactCard *k = &l->facts->card;
 	d->kind = DATA_FIELD;
 	d->field = (Field){
-		.rows = (int)(k->layers - k->first_dense), .cols = (int)k->experts, .fill = bias ? bias_fill : experts_fill,
-		.row_label = layer_label, .name = bias ? bias_name : experts_name, .label_w = k->layers > 9 ? 3 : 2, .row_axis = AXIS_LAYER,
-		.col_axis = AXIS_EXPERT, .row_sel = (int)(l->sel->layer - k->first_dense), .col_sel = (int)l->sel->expert,
-		.group = k->n_group > 1 && k->experts % k->n_group == 0 ? (int)(k->experts / k->n_group) : 0, .diverging = bias, .look = l,
-		.layer = k->first_dense, .unit = bias ? NULL : "of tokens", .row_name = "layer", .col_name = "expert",
+		.rows = (int)(k->layers - k->first_dense),
+		.cols = (int)k->experts,
+		.fill = bias ? bias_fill : experts_fill,
+		.row_label = layer_label,
+		.name = bias ? bias_name : experts_name,
+		.label_w = k->layers > 9 ? 3 : 2,
+		.row_axis = AXIS_LAYER,
+		.col_axis = AXIS_EXPERT,
+		.row_sel = (int)(l->sel->layer - k->first_dense),
+		.col_sel = (int)l->sel->expert,
+		.group = group_width(k),
+		.diverging = bias,
+		.look = l,
+		.layer = k->first_dense,
+		.unit = bias ? NULL : "of tokens",
+		.row_name = "layer",
+		.col_name = "expert",
 	};
 	d->field.row = arena_zalloc(l->arena, (size_t)d->field.rows * sizeof *d->field.row);
 	return true;
 }
 
-/* MaxVio of Wang et al. 2024 (loss-free balancing): largest load over the even share, minus one; and experts never chosen. */
+/* MaxVio of Wang et al. 2024 (loss-free balancing): largest load over the even share, minus one; and
+ * experts never chosen. */
 static void load_facts(Data *d)
 {
 	Field *f = &d->field;
@@ -150,7 +170,8 @@ static void load_facts(Data *d)
 		sum += x;
 	}
 	if (sum > 0)
-		d->facts = arena_printf(f->look->arena, "L%lld MaxVio %.2f · %d idle", (long long)(f->layer + r), top * f->cols / sum - 1, idle);
+		d->facts = arena_printf(f->look->arena, "L%lld MaxVio %.2f · %d idle",
+			(long long)(f->layer + r), top * f->cols / sum - 1, idle);
 }
 
 /* --- token x expert --- */
@@ -158,7 +179,8 @@ static void load_facts(Data *d)
 static void gate_fill(const Field *f, int r, double *v, uint8_t *has)
 {
 	int64_t pos = f->look->facts->tok[r].pos;
-	ProbeRow top = probe_row(f->look, f->layer, "topk", pos), w = probe_row(f->look, f->layer, "weights", pos);
+	ProbeRow top = probe_row(f->look, f->layer, "topk", pos),
+		 w = probe_row(f->look, f->layer, "weights", pos);
 	for (size_t k = 0; k < top.n; k++) {
 		double e = probe_get(top, k);
 		if (!(e >= 0 && e < f->cols))
@@ -179,8 +201,8 @@ static void scores_fill(const Field *f, int r, double *v, uint8_t *has)
 
 static const char *gate_name(const Field *f, int r, int c)
 {
-	return arena_printf(f->look->arena, "layers.%lld.moe.%s[%lld,%d]", (long long)f->layer, f->sparse ? "weights" : "scores",
-		(long long)f->look->facts->tok[r].pos, c);
+	return arena_printf(f->look->arena, "layers.%lld.moe.%s[%lld,%d]", (long long)f->layer,
+		f->sparse ? "weights" : "scores", (long long)f->look->facts->tok[r].pos, c);
 }
 
 static bool field_tokens(const Look *l, bool gate, Data *d)
@@ -188,11 +210,22 @@ static bool field_tokens(const Look *l, bool gate, Data *d)
 	const FactCard *k = &l->facts->card;
 	d->kind = DATA_FIELD;
 	d->field = (Field){
-		.rows = (int)l->facts->n_tok, .cols = (int)k->experts, .fill = gate ? gate_fill : scores_fill, .row_label = token_label,
-		.name = gate_name, .label_w = 15, .row_axis = AXIS_TOKEN, .col_axis = AXIS_EXPERT,
-		.row_sel = (int)facts_find(l->facts, l->sel->token), .col_sel = (int)l->sel->expert,
-		.group = k->n_group > 1 && k->experts % k->n_group == 0 ? (int)(k->experts / k->n_group) : 0, .sparse = gate, .look = l,
-		.layer = l->sel->layer, .row_name = "token", .col_name = "expert",
+		.rows = (int)l->facts->n_tok,
+		.cols = (int)k->experts,
+		.fill = gate ? gate_fill : scores_fill,
+		.row_label = token_label,
+		.name = gate_name,
+		.label_w = 15,
+		.row_axis = AXIS_TOKEN,
+		.col_axis = AXIS_EXPERT,
+		.row_sel = (int)facts_find(l->facts, l->sel->token),
+		.col_sel = (int)l->sel->expert,
+		.group = group_width(k),
+		.sparse = gate,
+		.look = l,
+		.layer = l->sel->layer,
+		.row_name = "token",
+		.col_name = "expert",
 	};
 	d->field.row = arena_zalloc(l->arena, (size_t)d->field.rows * sizeof *d->field.row);
 	return true;
@@ -210,7 +243,10 @@ static bool items_load(const Look *l, Data *d)
 	int r = f.row_sel, n = (int)k->experts;
 	double even = (double)k->per_token / (double)n;
 	d->kind = DATA_ITEMS;
-	d->items = (Items){ .n = n, .sel = (int)l->sel->expert, .axis = AXIS_EXPERT, .item = arena_zalloc(l->arena, (size_t)n * sizeof(Item)) };
+	d->items = (Items){ .n = n,
+		.sel = (int)l->sel->expert,
+		.axis = AXIS_EXPERT,
+		.item = arena_zalloc(l->arena, (size_t)n * sizeof(Item)) };
 	for (int c = 0; c < n && d->items.item; c++) {
 		bool have;
 		double x = field_at(&f, r, c, &have);
@@ -220,7 +256,8 @@ static bool items_load(const Look *l, Data *d)
 		it->value = have ? arena_printf(l->arena, "%5.1f%%", 100 * x) : "    ·";
 		it->color = -1;
 		if (c == d->items.sel && have)
-			it->readout = arena_printf(l->arena, "layers.%lld.moe.load[%d] = %s of tokens · %.1f × even share",
+			it->readout = arena_printf(l->arena,
+				"layers.%lld.moe.load[%d] = %s of tokens · %.1f × even share",
 				(long long)l->sel->layer, c, text_six(l->arena, x), x / even);
 	}
 	return true;
@@ -303,9 +340,11 @@ static bool gate_read(const Look *l, Gate *g)
 {
 	const FactCard *k = &l->facts->card;
 	int64_t layer = l->sel->layer, pos = l->sel->token;
-	ProbeRow s = probe_row(l, layer, "scores", pos), b = bias_row(l, layer), t = probe_row(l, layer, "topk", pos);
-	ProbeRow w = probe_row(l, layer, "weights", pos), gs = probe_row(l, layer, "group_sum", pos), gk = probe_row(l, layer, "group_kept", pos);
-	*g = (Gate){ .E = (int)k->experts, .K = (int)k->per_token, .G = k->n_group > 1 && k->experts % k->n_group == 0 ? (int)k->n_group : 1,
+	ProbeRow s = probe_row(l, layer, "scores", pos), b = bias_row(l, layer),
+		 t = probe_row(l, layer, "topk", pos);
+	ProbeRow w = probe_row(l, layer, "weights", pos), gs = probe_row(l, layer, "group_sum", pos),
+		 gk = probe_row(l, layer, "group_kept", pos);
+	*g = (Gate){ .E = (int)k->experts, .K = (int)k->per_token, .G = group_width(k) ? (int)k->n_group : 1,
 		.softmax = k->softmax };
 	g->keep = g->G > 1 ? (int)k->topk_group : 1;
 	if (!s.x || s.n != (size_t)g->E || !gate_alloc(l->arena, g))
@@ -431,9 +470,13 @@ static void why_row(const Look *l, const Gate *g, Table *t, int r, int e)
 	else if (!open)
 		c[i] = (TableCell){ arena_printf(l->arena, "group %d out", e / (g->E / g->G)), CELL_DIM };
 	if (t->readout)
-		t->readout[r] = arena_printf(l->arena, "layers.%lld.moe.scores[%lld,%d] = %s%s · %s", (long long)l->sel->layer, (long long)l->sel->token,
-			e, text_six(l->arena, g->score[e]), g->has_bias ? arena_printf(l->arena, " %+.6f bias", g->bias[e]) : "",
-			on ? arena_printf(l->arena, "chosen, weight %s", text_six(l->arena, g->weight[e])) : open ? "not chosen" : "its group was dropped");
+		t->readout[r] = arena_printf(l->arena, "layers.%lld.moe.scores[%lld,%d] = %s%s · %s",
+			(long long)l->sel->layer, (long long)l->sel->token, e,
+			text_six(l->arena, g->score[e]),
+			g->has_bias ? arena_printf(l->arena, " %+.6f bias", g->bias[e]) : "",
+			on ? arena_printf(l->arena, "chosen, weight %s", text_six(l->arena, g->weight[e]))
+				: open ? "not chosen"
+				       : "its group was dropped");
 }
 
 static void why_heads(const Gate *g, Table *t)
@@ -466,10 +509,12 @@ static bool table_why(const Look *l, Data *d)
 {
 	Gate g;
 	int64_t at = facts_find(l->facts, l->sel->token);
-	d->title = at < 0 ? "why" : arena_printf(l->arena, "why: token %lld %s, layer %lld", (long long)l->sel->token,
-		text_token(l->arena, &l->facts->tok[at], 14), (long long)l->sel->layer);
+	d->title = at < 0 ? "why"
+			  : arena_printf(l->arena, "why: token %lld %s, layer %lld", (long long)l->sel->token,
+				    text_token(l->arena, &l->facts->tok[at], 14), (long long)l->sel->layer);
 	if (!gate_read(l, &g)) {
-		d->empty = arena_printf(l->arena, "layers.%lld.moe.scores: not recorded for token %lld", (long long)l->sel->layer, (long long)l->sel->token);
+		d->empty = arena_printf(l->arena, "layers.%lld.moe.scores: not recorded for token %lld",
+			(long long)l->sel->layer, (long long)l->sel->token);
 		return true;
 	}
 	int lines = (g.G > 1 ? 2 : 0) + (g.has_bias ? 2 : 1), room = l->rows_hint - lines - 1;
@@ -497,7 +542,8 @@ static bool table_why(const Look *l, Data *d)
 	d->facts = g.softmax ? "softmax" : g.has_bias ? "sigmoid + bias" : "sigmoid";
 	if (g.G > 1)
 		d->facts = arena_printf(l->arena, "%s · keep %d of %d", d->facts, g.keep, g.G);
-	d->summary = arena_printf(l->arena, "L%lld token %lld: %s", (long long)l->sel->layer, (long long)l->sel->token, gate_list(l->arena, &g, g.chosen));
+	d->summary = arena_printf(l->arena, "L%lld token %lld: %s", (long long)l->sel->layer,
+		(long long)l->sel->token, gate_list(l->arena, &g, g.chosen));
 	return true;
 }
 
@@ -519,7 +565,8 @@ bool source_router(const Look *l, const char *name, Data *d)
 		return true;
 	}
 	if (l->sel->layer < k->first_dense && strcmp(name, "experts") != 0) {
-		d->empty = arena_printf(l->arena, "layer %lld is dense: no router - + goes to the next layer", (long long)l->sel->layer);
+		d->empty = arena_printf(l->arena, "layer %lld is dense: no router - + goes to the next layer",
+			(long long)l->sel->layer);
 		return true;
 	}
 	if (strcmp(name, "experts") == 0) {

@@ -1,4 +1,5 @@
-/* table.c - rows and columns under a heading, and the card: names and values. Columns are as wide as what is seen of them. */
+/* table.c - rows and columns under a heading, and the card: names and values. Columns are as wide as what
+ * is seen of them. */
 #include "view/view.h"
 #include <string.h>
 

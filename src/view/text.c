@@ -1,5 +1,6 @@
-/* text.c - the text: given tokens quiet, generated ones clear, the selected one underlined, line feeds and controls visible.
- * Lines are found anew for each frame from the columns of the tokens, which is quick for plain text. */
+/* text.c - the text: given tokens quiet, generated ones clear, the selected one underlined, line feeds and
+ * controls visible. Lines are found anew for each frame from the columns of the tokens, which is quick for
+ * plain text. */
 #include "view/view.h"
 #include <math.h>
 #include <stdlib.h>
@@ -115,7 +116,8 @@ void view_text(const Pen *p, Win o, const Data *d)
 	(void)d;
 	const Facts *f = p->look.facts;
 	Flow m = { 0, 0, o.w > 0 ? o.w : 1 };
-	int *line = arena_alloc(p->look.arena, (f->n_tok + 1) * sizeof *line), *col = arena_alloc(p->look.arena, (f->n_tok + 1) * sizeof *col);
+	int *line = arena_alloc(p->look.arena, (f->n_tok + 1) * sizeof *line),
+	    *col = arena_alloc(p->look.arena, (f->n_tok + 1) * sizeof *col);
 	int sel_line = -1;
 	if (!line || !col)
 		return;

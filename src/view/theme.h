@@ -1,5 +1,6 @@
-/* theme.h - colours: viridis for magnitudes, blue-white-orange around zero, six named categories (Okabe-Ito, safe for the
- * colour-blind), and the quiet greys of frames and labels, for dark, light and colourless pages. */
+/* theme.h - colours: viridis for magnitudes, blue-white-orange around zero, six named categories
+ * (Okabe-Ito, safe for the colour-blind), and the quiet greys of frames and labels, for dark, light and
+ * colourless pages. */
 #ifndef VIEW_THEME_H
 #define VIEW_THEME_H
 #include "view/grid.h"
@@ -9,7 +10,8 @@ typedef struct Theme {
 	const char *name;
 	bool mono;                       /* no colour may carry a fact */
 	uint32_t page_fg, page_bg;       /* for pictures; terminals keep their own */
-	Style text, dim, strong, title, line, line_focus, key, given, made, accent, good, warn, select, bar, track;
+	Style text, dim, strong, title, line, line_focus, key, given, made, accent, good, warn, select, bar,
+		track;
 	uint32_t category[CATEGORIES];
 } Theme;
 

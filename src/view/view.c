@@ -4,14 +4,14 @@
 #include <string.h>
 
 static const View view_table[] = {
-	{ "heat", view_heat, 16, 3, "a field as colours, or numbers with #" },
-	{ "bars", view_bars, 16, 1, "one bar to an item, log scale with l" },
-	{ "line", view_line, 12, 2, "lines over time or position: braille, half-blocks or ASCII" },
-	{ "table", view_table_draw, 16, 2, "rows and columns under a heading" },
-	{ "card", view_card, 16, 1, "names and values" },
-	{ "gauge", view_gauge, 12, 1, "the last of two lines as a part of the other" },
-	{ "text", view_text, 8, 1, "the model's text, given told from generated" },
-	{ "prompt", NULL, 8, 1, "the prompt line" },
+	{ "heat", DATA_FIELD, view_heat, 16, 3, "a field as colours, or numbers with #" },
+	{ "bars", DATA_ITEMS, view_bars, 16, 1, "one bar to an item, log scale with l" },
+	{ "line", DATA_SERIES, view_line, 12, 2, "lines over time or position: braille, half-blocks or ASCII" },
+	{ "table", DATA_TABLE, view_table_draw, 16, 2, "rows and columns under a heading" },
+	{ "card", DATA_TABLE, view_card, 16, 1, "names and values" },
+	{ "gauge", DATA_SERIES, view_gauge, 12, 1, "the last of two lines as a part of the other" },
+	{ "text", DATA_TEXT, view_text, 8, 1, "the model's text, given told from generated" },
+	{ "prompt", DATA_NONE, NULL, 8, 1, "the prompt line" },
 };
 
 const View *view_at(int i)
@@ -89,7 +89,8 @@ void pen_bar(const Pen *p, Win o, int x, int y, int w, double part, uint32_t col
 
 static void cell_shade(const Pen *p, Win o, int x, int y, int w, double m, uint32_t color, bool neg)
 {
-	static const char *const shade[] = { " ", "░", "▒", "▓", "█" }, *const below[] = { " ", "▁", "▃", "▅", "▇" };
+	static const char *const shade[] = { " ", "░", "▒", "▓", "█" },
+				 *const below[] = { " ", "▁", "▃", "▅", "▇" };
 	static const char ramp[] = " .:-=+*#%@", minus[] = " ,~-<oO0&$";
 	char one[2] = { 0, 0 };
 	if (p->ascii || p->glyphs == GLYPHS_ASCII) {

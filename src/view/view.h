@@ -26,7 +26,13 @@ typedef struct Pen {
 	Look look;
 } Pen;
 
-typedef struct View { const char *name; void (*draw)(const Pen *p, Win o, const Data *d); int min_w, min_h; const char *doc; } View;
+typedef struct View {
+	const char *name;
+	DataKind kind;             /* the only one it can draw; DATA_NONE: the prompt line, which draws none */
+	void (*draw)(const Pen *p, Win o, const Data *d);
+	int min_w, min_h;
+	const char *doc;
+} View;
 const View *view_find(const char *name);
 const View *view_at(int i);
 
@@ -42,7 +48,8 @@ void view_card(const Pen *p, Win o, const Data *d);
 void view_gauge(const Pen *p, Win o, const Data *d);
 void view_text(const Pen *p, Win o, const Data *d);
 
-/* The token dy lines below that at index i, in text w columns wide; and the token at a cell. Indices into f->tok, -1: none. */
+/* The token dy lines below that at index i, in text w columns wide; and the token at a cell. Indices into
+ * f->tok, -1: none. */
 int64_t text_line_step(const Facts *f, int w, int64_t i, int dy);
 int64_t text_token_at(const Facts *f, int w, int x, int y);
 

@@ -22,9 +22,10 @@ TEST(glob_matches)
 		{ "layers.{1,3}.**", "layers.2.x", false }, { "layers.{1,3}.**", "layers.13.x", false },
 		{ "{a,b}{c,d}", "bd", true }, { "{a,b}{c,d}", "ab", false },
 		{ "x.{resid_*,attn.**}", "x.resid_pre", true },
-		{ "x.{resid_*,attn.**}", "x.attn.index.topk", true }, { "x.{resid_*,attn.**}", "x.moe", false },
-		{ "{*}", "q", true }, { "a,b", "a,b", true }, { "a**b", "ab", true }, { "a***b", "ab", false },
-		{ "a***b", "a.xb", true }, { "mtp.*.{h,logits}", "mtp.1.logits", true },
+		{ "x.{resid_*,attn.**}", "x.attn.index.topk", true },
+		{ "x.{resid_*,attn.**}", "x.moe", false }, { "{*}", "q", true }, { "a,b", "a,b", true },
+		{ "a**b", "ab", true }, { "a***b", "ab", false }, { "a***b", "a.xb", true },
+		{ "mtp.*.{h,logits}", "mtp.1.logits", true },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
 		if (glob_match(cases[i].pattern, cases[i].name) != cases[i].want)

@@ -260,3 +260,20 @@ TEST(jout_numbers_are_short)
 	assert_string_equal(b.s, "[0.1,0.1,3,16777216,0.3333333333333333,null]");
 	buf_done(&b);
 }
+
+static void *no_memory(size_t n)
+{
+	(void)n;
+	return NULL;
+}
+
+/* Refused memory is not the fault of the text. */
+TEST(json_out_of_memory)
+{
+	Err e = { 0 };
+	json_set_alloc_funcs(no_memory, free);
+	json_t *j = json_parse("{}", 2, "x.json", E_3070, &e);
+	json_set_alloc_funcs(malloc, free);
+	assert_null(j);
+	assert_int_equal(e.code, E_5001);
+}

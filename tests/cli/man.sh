@@ -31,6 +31,9 @@ done
 run 0 help mla && grep -q latent "$tmp/out" && ! grep -q "$(printf '\b')" "$tmp/out"
 result $? "help mla"
 
+run 0 help scene && grep -q "Draws a scene" "$tmp/out" && run 0 help scene.5 && grep -q topics "$tmp/out"
+result $? "help scene, help scene.5"
+
 without_programs() { # with a PATH that has nothing in it
 	env PATH=/nowhere "$LATHE" "$@" >"$tmp/out" 2>"$tmp/err"
 }

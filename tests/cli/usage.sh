@@ -66,9 +66,20 @@ result $? "explain lists all codes"
 "$LATHE" explain >/dev/full 2>"$tmp/err"
 [ $? -eq 4 ] && one_error_line
 result $? "a full disk is exit status 4"
+"$LATHE" generate @tiny --ids 2,3 -n 6 >/dev/full 2>"$tmp/err"
+[ $? -eq 4 ] && one_error_line
+result $? "a full disk ends a text with exit status 4"
+(
+	ulimit -f 1 && run 4 convert "$srcdir/tests/data/models/v3" "$tmp/large"
+) && one_error_line && ! ls "$tmp" | grep -q large
+result $? "a limit on the size of files is exit status 4, and leaves nothing"
 ("$LATHE" help --man lathe; echo $? >"$tmp/status") | true
 case $(cat "$tmp/status") in 0 | 141) true ;; *) false ;; esac
 result $? "a closed pipe ends it quietly"
+run 0 generate @tiny --ids 2,3 -n 6 --temperature 0 && mv "$tmp/out" "$tmp/loud" &&
+	run 0 generate @tiny --ids 2,3 -n 6 --temperature 0 --quiet && [ ! -s "$tmp/err" ] &&
+	[ "$(wc -c <"$tmp/out")" -gt 4 ] && cmp -s "$tmp/out" "$tmp/loud"
+result $? "--quiet leaves the result"
 run 4 info "$tmp/nothing-here" && one_error_line
 result $? "a missing file is exit status 4"
 finish

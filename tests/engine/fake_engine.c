@@ -1,6 +1,6 @@
-/* fake_engine.c - an engine process over fake_lathe.c, for the tests to start, kill and pester: its arguments
- * are those of `lathe engine` that the tests need, but it ends with its last viewer unless --stay is given, so that a test that fails
- * leaves no process behind. */
+/* fake_engine.c - an engine process over fake_lathe.c, for the tests to start, kill and pester: its
+ * arguments are those of `lathe engine` that the tests need, but it ends with its last viewer unless
+ * --stay is given, so that a test that fails leaves no process behind. */
 #include "engine/serve.h"
 #include <signal.h>
 #include <stdio.h>

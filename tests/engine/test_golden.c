@@ -1,6 +1,7 @@
-/* test_golden.c - every model of tests/data/models against values computed by Hugging Face transformers: in one piece, absorbed, in chunks,
- * token by token. */
+/* test_golden.c - every model of tests/data/models against values computed by Hugging Face transformers:
+ * in one piece, absorbed, in chunks, token by token. */
 #include "tests/unit.h"
+#include "engine/engine.h"
 #include "engine/lathe.h"
 #include "engine/verify.h"
 #include "tensor/st.h"
@@ -26,8 +27,8 @@ static void check_model(const char *name, const VerifyOptions *o)
 	assert_true(r.n > 3);
 	for (int i = 0; i < r.n; i++)
 		if (!r.probe[i].ok)
-			fail_msg("%s: %s is off by %g (relative %g) at %s", name, r.probe[i].name, r.probe[i].max_abs, r.probe[i].max_rel,
-				 r.probe[i].at);
+			fail_msg("%s: %s is off by %g (relative %g) at %s", name, r.probe[i].name,
+				r.probe[i].max_abs, r.probe[i].max_rel, r.probe[i].at);
 	assert_true(r.ok);
 	verify_done(&r);
 	lathe_close(m);
@@ -115,15 +116,25 @@ static void golden_write(const char *path, const Part *part, int n)
 	assert_true(st_writer_commit(w, &e));
 }
 
-/* Layers that the model has not, and scores wider than its router, are off and not looked up beyond its end. */
+/* Layers that the model has not, and scores wider than its router, are off and not looked up beyond its
+ * end. */
 TEST(golden_names_what_the_model_has_not)
 {
-	static const Part far[] = { { "input_ids", DT_I64, 2, { 1, 2 } }, { "layers.999.moe.topk", DT_I64, 3, { 1, 2, 3 } },
-		{ "layers.999.moe.scores", DT_F32, 3, { 1, 2, 8 } }, { "layers.1.moe.topk", DT_I64, 3, { 1, 2, 3 } },
-		{ "layers.1.moe.scores", DT_F32, 3, { 1, 2, 99 } } };
-	static const Part empty[] = { { "input_ids", DT_I64, 2, { 1, 2 } }, { "greedy", DT_I64, 3, { 1, 64, 0 } } };
-	static const Part below[] = { { "input_ids", DT_I64, 2, { 1, 2 } }, { "layers.-9.moe.topk", DT_I64, 3, { 1, 2, 3 } } };
-	const struct { const Part *part; int n, code; } file[] = { { far, 5, 0 }, { empty, 2, E_3200 }, { below, 2, E_3201 } };
+	static const Part far[] = {
+		{ "input_ids", DT_I64, 2, { 1, 2 } },
+		{ "layers.999.moe.topk", DT_I64, 3, { 1, 2, 3 } },
+		{ "layers.999.moe.scores", DT_F32, 3, { 1, 2, 8 } },
+		{ "layers.1.moe.topk", DT_I64, 3, { 1, 2, 3 } },
+		{ "layers.1.moe.scores", DT_F32, 3, { 1, 2, 99 } },
+	};
+	static const Part empty[] = { { "input_ids", DT_I64, 2, { 1, 2 } },
+		{ "greedy", DT_I64, 3, { 1, 64, 0 } } };
+	static const Part below[] = { { "input_ids", DT_I64, 2, { 1, 2 } },
+		{ "layers.-9.moe.topk", DT_I64, 3, { 1, 2, 3 } } };
+	const struct {
+		const Part *part;
+		int n, code;
+	} file[] = { { far, 5, 0 }, { empty, 2, E_3200 }, { below, 2, E_3201 } };
 	LatheError le;
 	LatheModel *m = lathe_open(unit_src("tests/data/models/v2-lite"), NULL, &le);
 	assert_non_null(m);
@@ -138,5 +149,32 @@ TEST(golden_names_what_the_model_has_not)
 		assert_false(r.ok);
 		verify_done(&r);
 	}
+	lathe_close(m);
+}
+
+static Ten *refuse(Tape *t, Ten *x, const char *full, void *ud)
+{
+	(void)t;
+	(void)x;
+	(void)full;
+	(void)ud;
+	return NULL;
+}
+
+/* A run that fails half way leaves an empty report, with nothing to free. */
+TEST(golden_failed_run_keeps_nothing)
+{
+	Err e = { 0 };
+	VerifyReport r;
+	LatheError le;
+	LatheModel *m = lathe_open(unit_src("tests/data/models/v2-lite"), NULL, &le);
+	char path[4200];
+	assert_non_null(m);
+	tape_hook(m->tape, "layers.0.attn.out", refuse, NULL);
+	snprintf(path, sizeof path, "%s", unit_src("tests/data/models/v2-lite/golden.safetensors"));
+	assert_false(verify_run(m, path, &(VerifyOptions){ 0 }, &r, &e));
+	assert_int_equal(e.code, E_6003);
+	assert_null(r.probe);
+	assert_int_equal(r.n, 0);
 	lathe_close(m);
 }

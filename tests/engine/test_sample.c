@@ -14,7 +14,8 @@ static double chi_square(const double *want, const long *seen, long n)
 	double x = 0;
 	for (int i = 0; i < V; i++)
 		if (want[i] > 0)
-			x += ((double)seen[i] - want[i] * (double)n) * ((double)seen[i] - want[i] * (double)n) / (want[i] * (double)n);
+			x += ((double)seen[i] - want[i] * (double)n) *
+				((double)seen[i] - want[i] * (double)n) / (want[i] * (double)n);
 	return x;
 }
 
@@ -41,11 +42,16 @@ TEST(sample_draws_what_it_says)
 	check_distribution((Sampling){ .temperature = 1.3, .top_k = 5, .seed = 5 });
 	check_distribution((Sampling){ .temperature = 1, .top_p = 0.8, .seed = 6 });
 	check_distribution((Sampling){ .temperature = 1, .min_p = 0.2, .seed = 7 });
-	check_distribution((Sampling){ .temperature = 0.9, .top_k = 8, .top_p = 0.9, .min_p = 0.05, .n_ids = 10, .seed = 8 });
+	check_distribution((Sampling){ .temperature = 0.9,
+		.top_k = 8,
+		.top_p = 0.9,
+		.min_p = 0.05,
+		.n_ids = 10,
+		.seed = 8 });
 }
 
-/* A million rounds of speculation: what is given out follows p, whatever the draft's q; and drafts are taken about as often as the best
- * coupling of p and q would take them. */
+/* A million rounds of speculation: what is given out follows p, whatever the draft's q; and drafts are
+ * taken about as often as the best coupling of p and q would take them. */
 TEST(sample_speculation_is_lossless)
 {
 	Err e = { 0 };

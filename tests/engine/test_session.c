@@ -1,4 +1,5 @@
-/* test_session.c - what must not change the text: threads, drafts, the way the prompt is cut; and what probes see. */
+/* test_session.c - what must not change the text: threads, drafts, the way the prompt is cut; and what
+ * probes see. */
 #include "tests/unit.h"
 #include "engine/lathe.h"
 #include <math.h>
@@ -49,11 +50,17 @@ static void same_text(const Text *a, const Text *b)
 
 TEST(session_mtp_is_lossless_to_the_bit)
 {
-	const char *models[] = { "tests/data/models/v3", "tests/data/models/v3-mtp2", "tests/data/models/v3-sharded" };
+	const char *models[] = { "tests/data/models/v3", "tests/data/models/v3-mtp2",
+		"tests/data/models/v3-sharded" };
 	for (int i = 0; i < 3; i++)
 		for (int t = 0; t < 3; t++) {
 			LatheModel *m = open_model(models[i], 1);
-			LatheSessionOptions o = { .temperature = t == 0 ? 0 : t == 1 ? 1 : 0.3, .top_p = t == 2 ? 0.9 : 0, .seed = 11, .ignore_eos = true };
+			LatheSessionOptions o = { .temperature = t == 0 ? 0
+					: t == 1                        ? 1
+									: 0.3,
+				.top_p = t == 2 ? 0.9 : 0,
+				.seed = 11,
+				.ignore_eos = true };
 			Text a, b;
 			o.mtp = LATHE_MTP_OFF;
 			generate(m, &o, 9, 60, &a);
@@ -72,7 +79,8 @@ TEST(session_threads_give_the_same_bits)
 	Text a, b;
 	for (int i = 0; i < 5; i++) {
 		LatheModel *m = open_model("tests/data/models/v3", threads[i]);
-		generate(m, &(LatheSessionOptions){ .temperature = 1, .seed = 5, .ignore_eos = true }, 40, 40, i ? &b : &a);
+		generate(m, &(LatheSessionOptions){ .temperature = 1, .seed = 5, .ignore_eos = true }, 40, 40,
+			i ? &b : &a);
 		if (i)
 			same_text(&a, &b);
 		lathe_close(m);
@@ -86,7 +94,9 @@ TEST(session_chunks_give_the_same_bits)
 	Text a, b;
 	LatheModel *m = open_model("tests/data/models/v3-odd", 2);
 	for (int i = 0; i < 3; i++) {
-		LatheSessionOptions o = { .attention = LATHE_ATTENTION_ABSORBED, .chunk = chunk[i], .ignore_eos = true };
+		LatheSessionOptions o = { .attention = LATHE_ATTENTION_ABSORBED,
+			.chunk = chunk[i],
+			.ignore_eos = true };
 		generate(m, &o, 40, 20, i ? &b : &a);
 		if (i)
 			same_text(&a, &b);
@@ -186,7 +196,8 @@ TEST(session_refuses_bad_options)
 TEST(session_memory_limits)
 {
 	LatheError e = { 0 };
-	assert_null(lathe_open(unit_src("tests/data/models/v3"), &(LatheOpenOptions){ .memory_limit = 65536 }, &e));
+	assert_null(lathe_open(unit_src("tests/data/models/v3"), &(LatheOpenOptions){ .memory_limit = 65536 },
+		&e));
 	assert_int_equal(e.code / 1000, 5);
 	assert_non_null(strstr(e.text, "MiB"));
 }
@@ -198,8 +209,11 @@ TEST(session_goes_on_after_more_text)
 	LatheToken t;
 	int32_t id[2][32];
 	for (int k = 0; k < 2; k++) {
-		LatheSession *s = lathe_session_new(m, &(LatheSessionOptions){ .mtp = k ? LATHE_MTP_ON : LATHE_MTP_OFF, .ignore_eos = true,
-									      .attention = LATHE_ATTENTION_ABSORBED }, &e);
+		LatheSession *s = lathe_session_new(m,
+			&(LatheSessionOptions){ .mtp = k ? LATHE_MTP_ON : LATHE_MTP_OFF,
+				.ignore_eos = true,
+				.attention = LATHE_ATTENTION_ABSORBED },
+			&e);
 		assert_true(lathe_session_feed(s, (int32_t[]){ 4, 5, 6 }, 3, &e));
 		for (int i = 0; i < 32; i++) {
 			if (i == 10)
@@ -209,7 +223,8 @@ TEST(session_goes_on_after_more_text)
 		}
 		lathe_session_free(s);
 	}
-	/* a draft accepted before the new text came may put the cut one token later, so only the first part must agree */
+	/* a draft accepted before the new text came may put the cut one token later, so only the first
+	 * part must agree */
 	assert_memory_equal(id[0], id[1], sizeof id[0][0] * 10);
 	lathe_close(m);
 }

@@ -1,4 +1,5 @@
-/* fuzz_index.c - any bytes as model.safetensors.index.json. What is accepted names plain files only, sorted and each once. */
+/* fuzz_index.c - any bytes as model.safetensors.index.json. What is accepted names plain files only,
+ * sorted and each once. */
 #include "fuzz.h"
 #include "tensor/ckpt_dir.h"
 #include <stdlib.h>

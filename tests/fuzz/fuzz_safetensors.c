@@ -1,5 +1,5 @@
-/* fuzz_safetensors.c - any bytes as a safetensors file: eight bytes of length, a header, data. What is accepted has tensors that
- * follow each other through the data, each found under its own name. */
+/* fuzz_safetensors.c - any bytes as a safetensors file: eight bytes of length, a header, data. What is
+ * accepted has tensors that follow each other through the data, each found under its own name. */
 #include "fuzz.h"
 #include "tensor/st_header.h"
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* test_forms.c - MHA, GQA and MQA behind the interface of MLA, cached and not; rotary tables against the published YaRN values. */
+/* test_forms.c - MHA, GQA and MQA behind the interface of MLA, cached and not; rotary tables against the
+ * published YaRN values. */
 #include "tests/unit.h"
 #include "model/lm.h"
 #include "model/rope_table.h"
@@ -7,13 +8,35 @@
 
 static Config small(void)
 {
-	return (Config){ .model_type = "deepseek_v3", .arch = ARCH_V3, .vocab_size = 61, .hidden_size = 32, .num_hidden_layers = 2,
-			 .num_attention_heads = 4, .num_key_value_heads = 4, .intermediate_size = 40, .moe_intermediate_size = 12,
-			 .n_routed_experts = 6, .n_shared_experts = 1, .num_experts_per_tok = 2, .first_k_dense_replace = 1,
-			 .moe_layer_freq = 1, .n_group = 1, .topk_group = 1, .q_lora_rank = 12, .kv_lora_rank = 10, .qk_nope_head_dim = 6,
-			 .qk_rope_head_dim = 4, .v_head_dim = 5, .max_position_embeddings = 128, .norm_topk_prob = true,
-			 .rope_interleave = true, .topk_method = TOPK_NOAUX, .routed_scaling_factor = 1, .rms_norm_eps = 1e-6,
-			 .rope_theta = 10000, .bos_token_id = -1 };
+	return (Config){ .model_type = "deepseek_v3",
+		.arch = ARCH_V3,
+		.vocab_size = 61,
+		.hidden_size = 32,
+		.num_hidden_layers = 2,
+		.num_attention_heads = 4,
+		.num_key_value_heads = 4,
+		.intermediate_size = 40,
+		.moe_intermediate_size = 12,
+		.n_routed_experts = 6,
+		.n_shared_experts = 1,
+		.num_experts_per_tok = 2,
+		.first_k_dense_replace = 1,
+		.moe_layer_freq = 1,
+		.n_group = 1,
+		.topk_group = 1,
+		.q_lora_rank = 12,
+		.kv_lora_rank = 10,
+		.qk_nope_head_dim = 6,
+		.qk_rope_head_dim = 4,
+		.v_head_dim = 5,
+		.max_position_embeddings = 128,
+		.norm_topk_prob = true,
+		.rope_interleave = true,
+		.topk_method = TOPK_NOAUX,
+		.routed_scaling_factor = 1,
+		.rms_norm_eps = 1e-6,
+		.rope_theta = 10000,
+		.bos_token_id = -1 };
 }
 
 enum { T = 11 };
@@ -82,8 +105,16 @@ TEST(forms_mqa)
 
 TEST(rope_yarn_table)
 {
-	Config c = { .qk_rope_head_dim = 64, .qk_nope_head_dim = 128, .rope_theta = 10000, .yarn_factor = 40, .yarn_original = 4096, .yarn_beta_fast = 32,
-		     .yarn_beta_slow = 1, .yarn_mscale = 1, .yarn_mscale_all_dim = 1, .yarn_truncate = true };
+	Config c = { .qk_rope_head_dim = 64,
+		.qk_nope_head_dim = 128,
+		.rope_theta = 10000,
+		.yarn_factor = 40,
+		.yarn_original = 4096,
+		.yarn_beta_fast = 32,
+		.yarn_beta_slow = 1,
+		.yarn_mscale = 1,
+		.yarn_mscale_all_dim = 1,
+		.yarn_truncate = true };
 	float f[32];
 	rope_frequencies(&c, f);
 	assert_close(f[0], 1.0, 0, 1e-6);
@@ -100,8 +131,15 @@ TEST(rope_yarn_table)
 
 TEST(rope_yarn_kimi_is_a_step)
 {
-	Config c = { .qk_rope_head_dim = 64, .rope_theta = 50000, .yarn_factor = 32, .yarn_original = 4096, .yarn_beta_fast = 1, .yarn_beta_slow = 1,
-		     .yarn_mscale = 1, .yarn_mscale_all_dim = 1, .yarn_truncate = true };
+	Config c = { .qk_rope_head_dim = 64,
+		.rope_theta = 50000,
+		.yarn_factor = 32,
+		.yarn_original = 4096,
+		.yarn_beta_fast = 1,
+		.yarn_beta_slow = 1,
+		.yarn_mscale = 1,
+		.yarn_mscale_all_dim = 1,
+		.yarn_truncate = true };
 	float f[32];
 	rope_frequencies(&c, f);
 	for (int i = 0; i < 32; i++)

@@ -141,7 +141,8 @@ TEST(route_v2_is_the_definition)
 	stand_free(&s);
 }
 
-/* Biases near -1 make biased scores negative, where a mask of 0 instead of -inf would pick excluded experts. */
+/* Biases near -1 make biased scores negative, where a mask of 0 instead of -inf would pick excluded
+ * experts. */
 TEST(route_v3_is_the_definition)
 {
 	Stand s = stand_new(1);

@@ -1,5 +1,6 @@
-/* make_rec.c - writes the small recordings that the golden screens are drawn from, out of nothing but arithmetic: no model, no
- * clock, the same bytes on every machine. make_rec NAME FILE with NAME v3, v2, wide or empty. */
+/* make_rec.c - writes the small recordings that the golden screens are drawn from, out of nothing but
+ * arithmetic: no model, no clock, the same bytes on every machine. make_rec NAME FILE with NAME v3, v2,
+ * wide or empty. */
 #include "base/json.h"
 #include "base/rng.h"
 #include "probe/record.h"
@@ -17,13 +18,26 @@ static void put(Make *m, Sample s)
 
 static void put_json(Make *m, const char *topic, uint64_t step, Buf *b)
 {
-	put(m, (Sample){ .topic = topic, .kind = SAMPLE_TEXT, .step = step, .data = buf_str(b), .bytes = b->len });
+	put(m,
+		(Sample){ .topic = topic,
+			.kind = SAMPLE_TEXT,
+			.step = step,
+			.data = buf_str(b),
+			.bytes = b->len });
 	buf_done(b);
 }
 
 static void put_row(Make *m, const char *topic, uint64_t step, Dtype d, uint32_t n, const void *p)
 {
-	put(m, (Sample){ .topic = topic, .kind = SAMPLE_TENSOR, .step = step, .dtype = d, .rank = 2, .shape = { 1, n }, .data = p, .bytes = n * 4u });
+	put(m,
+		(Sample){ .topic = topic,
+			.kind = SAMPLE_TENSOR,
+			.step = step,
+			.dtype = d,
+			.rank = 2,
+			.shape = { 1, n },
+			.data = p,
+			.bytes = n * 4u });
 }
 
 static void put_status(Make *m, const char *state, const char *message)
@@ -41,7 +55,8 @@ static void put_status(Make *m, const char *state, const char *message)
 static void put_known(Jout *j)
 {
 	static const struct { const char *name; int64_t kv; } known[] = {
-		{ "DeepSeek-V2-Lite", 15552 }, { "DeepSeek-V2", 34560 }, { "DeepSeek-V3", 35136 }, { "Kimi-K2", 35136 }, { "a dense 67B, MHA", 1556480 },
+		{ "DeepSeek-V2-Lite", 15552 }, { "DeepSeek-V2", 34560 }, { "DeepSeek-V3", 35136 },
+		{ "Kimi-K2", 35136 }, { "a dense 67B, MHA", 1556480 },
 	};
 	jout_key(j, "known");
 	jout_arr(j);
@@ -57,10 +72,13 @@ static void put_known(Jout *j)
 static void put_card(Make *m)
 {
 	const struct { const char *k; int64_t v; } f[] = {
-		{ "layers", LAYERS }, { "hidden", 128 }, { "heads", 8 }, { "vocab", 259 }, { "experts", E }, { "experts_per_token", K },
-		{ "n_group", m->v2 ? 1 : G }, { "topk_group", m->v2 ? 1 : KEEP }, { "shared", 1 }, { "first_dense", 1 }, { "q_lora_rank", 0 },
-		{ "kv_lora_rank", LATENT }, { "nope", 16 }, { "rope", 8 }, { "v", 16 }, { "params_total", 2100000 }, { "params_active", 700000 },
-		{ "bytes", 4200000 }, { "mtp_layers", m->v2 ? 0 : 1 }, { "max_context", 4096 }, { "machine_memory", (int64_t)8 << 30 },
+		{ "layers", LAYERS }, { "hidden", 128 }, { "heads", 8 }, { "vocab", 259 }, { "experts", E },
+		{ "experts_per_token", K }, { "n_group", m->v2 ? 1 : G }, { "topk_group", m->v2 ? 1 : KEEP },
+		{ "shared", 1 }, { "first_dense", 1 }, { "q_lora_rank", 0 }, { "kv_lora_rank", LATENT },
+		{ "nope", 16 }, { "rope", 8 }, { "v", 16 }, { "params_total", 2100000 },
+		{ "params_active", 700000 },
+		{ "bytes", 4200000 }, { "mtp_layers", m->v2 ? 0 : 1 }, { "max_context", 4096 }, { "machine_memory",
+		  (int64_t)8 << 30 },
 	};
 	Buf b = BUF_INIT;
 	Jout j;
@@ -160,8 +178,15 @@ static void put_stats(Make *m, int given, int made)
 	jout_kint(&j, "rss_bytes", 41 << 20);
 	jout_end_obj(&j);
 	put_json(m, "gen.stats", (uint64_t)(given + made), &b);
-	put(m, (Sample){ .topic = "kv.bytes", .kind = SAMPLE_TENSOR, .step = (uint64_t)(given + made), .dtype = DT_F64, .rank = 1, .shape = { 2 },
-		.data = kv, .bytes = sizeof kv });
+	put(m,
+		(Sample){ .topic = "kv.bytes",
+			.kind = SAMPLE_TENSOR,
+			.step = (uint64_t)(given + made),
+			.dtype = DT_F64,
+			.rank = 1,
+			.shape = { 2 },
+			.data = kv,
+			.bytes = sizeof kv });
 }
 
 static int best(const float *key, int n, const bool *skip)
@@ -221,8 +246,9 @@ static void put_layer(Make *m, int layer, int pos, Rng *r)
 		c[i] = (float)((grain(r) - 0.5) * (4.0 / (1 + i / 4)));
 	gate(s, m->v2 ? none : bias, sum, kept, topk, w);
 	const struct { const char *what; Dtype d; uint32_t n; const void *p; bool v3; } row[] = {
-		{ "moe.scores", DT_F32, E, s, false }, { "moe.topk", DT_I32, K, topk, false }, { "moe.weights", DT_F32, K, w, false },
-		{ "moe.group_sum", DT_F32, G, sum, true }, { "moe.group_kept", DT_I32, G, kept, true }, { "attn.c_KV", DT_F32, LATENT, c, false },
+		{ "moe.scores", DT_F32, E, s, false }, { "moe.topk", DT_I32, K, topk, false },
+		{ "moe.weights", DT_F32, K, w, false }, { "moe.group_sum", DT_F32, G, sum, true },
+		{ "moe.group_kept", DT_I32, G, kept, true }, { "attn.c_KV", DT_F32, LATENT, c, false },
 	};
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
 		if (row[i].v3 && m->v2)
@@ -233,7 +259,14 @@ static void put_layer(Make *m, int layer, int pos, Rng *r)
 	if (m->v2 || pos > 0)
 		return;
 	snprintf(t, sizeof t, "layers.%d.moe.bias", layer);
-	put(m, (Sample){ .topic = t, .kind = SAMPLE_TENSOR, .dtype = DT_F32, .rank = 1, .shape = { E }, .data = bias, .bytes = sizeof bias });
+	put(m,
+		(Sample){ .topic = t,
+			.kind = SAMPLE_TENSOR,
+			.dtype = DT_F32,
+			.rank = 1,
+			.shape = { E },
+			.data = bias,
+			.bytes = sizeof bias });
 }
 
 static void put_text(Make *m, const char *const *text, int given)
@@ -252,13 +285,17 @@ static void put_text(Make *m, const char *const *text, int given)
 	put_status(m, "idle", "");
 }
 
-static const char *const sum_text[] = { "17", " +", " 26", " *", " 3", " mod", " 50", " =", "\n", "<think>", "26", "*", "3", "=", "78", ";", "78", "+", "17", "=",
-	"95", ";", "95", "-", "50", "=", "45", "</think>", "<answer>", "45", "</answer>", NULL };
-static const char *const lite_text[] = { "Once", " upon", " a", " time", " there", " was", " a", " fox", ".", " It", " liked", " to", " count", ":", " one", ",",
-	" two", ",", " three", ".", NULL };
-static const char *const wide_text[] = { "\xe5\x93\x88\xe5\xb0\x94\xe6\xbb\xa8", "\xe4\xbb\x8a\xe5\xa4\xa9", "\xe4\xb8\x8b\xe9\x9b\xaa", "\xe3\x80\x82", " caf\xc3\xa9", " e\xcc\x81",
-	"\xf0\x9f\x98\x80", " \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb", "\t", "\x1b[31m", "\xe2\x80\xae" "abc", "\xd8\xb3\xd9\x84\xd8\xa7\xd9\x85", "\xed\x95\x9c\xea\xb5\xad",
-	"\xef\xbf\xbd", "\r\n", "end", NULL };
+static const char *const sum_text[] = { "17", " +", " 26", " *", " 3", " mod", " 50", " =", "\n", "<think>",
+	"26", "*", "3", "=", "78", ";", "78", "+", "17", "=", "95", ";", "95", "-", "50", "=", "45",
+	"</think>", "<answer>", "45", "</answer>", NULL };
+static const char *const lite_text[] = { "Once", " upon", " a", " time", " there", " was", " a", " fox", ".",
+	" It", " liked", " to", " count", ":", " one", ",", " two", ",", " three", ".", NULL };
+static const char *const wide_text[] = { "\xe5\x93\x88\xe5\xb0\x94\xe6\xbb\xa8", "\xe4\xbb\x8a\xe5\xa4\xa9",
+	"\xe4\xb8\x8b\xe9\x9b\xaa", "\xe3\x80\x82", " caf\xc3\xa9", " e\xcc\x81", "\xf0\x9f\x98\x80",
+	" \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb", "\t", "\x1b[31m",
+	"\xe2\x80\xae"
+	"abc",
+	"\xd8\xb3\xd9\x84\xd8\xa7\xd9\x85", "\xed\x95\x9c\xea\xb5\xad", "\xef\xbf\xbd", "\r\n", "end", NULL };
 
 int main(int argc, char **argv)
 {

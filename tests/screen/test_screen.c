@@ -1,5 +1,5 @@
-/* test_screen.c - golden screens: every scene of every recording, at every size, as text and as plain ASCII, against the
- * files in tests/screen/golden. LATHE_GOLDEN=write (make golden) writes them instead. */
+/* test_screen.c - golden screens: every scene of every recording, at every size, as text and as plain
+ * ASCII, against the files in tests/screen/golden. LATHE_GOLDEN=write (make golden) writes them instead. */
 #include "tests/view/rig.h"
 #include <stdlib.h>
 
@@ -26,7 +26,8 @@ static void golden_compare(const char *name, const Buf *got)
 	buf_done(&want);
 }
 
-static void golden_one(const char *rec, const char *scene, const char *keys, const char *tag, bool ascii, int w, int h)
+static void golden_one(const char *rec, const char *scene, const char *keys, const char *tag, bool ascii,
+	int w, int h)
 {
 	char name[128];
 	Buf b = BUF_INIT;

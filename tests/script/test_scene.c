@@ -29,9 +29,13 @@ static void wrong(const char *text, const char *message)
 
 TEST(scene_reads_what_it_says)
 {
-	SceneDef *d = script_scene_load(scene_file("return scene {\n title = 'T', topics = { 'a.b', 'c' },\n"
-		"layout = rows { heat { 'experts', min = {20, 5}, weight = 3, prio = 2, fit = true }, cols { card { 'model', width = 30 }, line { 'speed', height = 8, log = true } } },\n"
-		"keys = { b = { 'ban', 'ban {expert}' }, a = { 'all', 'x' } } }\n"), "t", NULL);
+	SceneDef *d = script_scene_load(
+		scene_file("return scene {\n title = 'T', topics = { 'a.b', 'c' },\n"
+			   "layout = rows { heat { 'experts', min = {20, 5}, weight = 3, prio = 2, fit = "
+			   "true }, cols { card { 'model', width = 30 }, line { 'speed', height = 8, log = "
+			   "true } } },\n"
+			   "keys = { b = { 'ban', 'ban {expert}' }, a = { 'all', 'x' } } }\n"),
+		"t", NULL);
 	assert_string_equal(d->error, "");
 	assert_string_equal(d->title, "T");
 	assert_int_equal(d->n_topics, 2);
@@ -50,7 +54,8 @@ TEST(scene_reads_what_it_says)
 
 TEST(scene_errors_name_the_line)
 {
-	wrong("return scene {\n  layout = rows {\n    heat { 'experts', wieght = 2 } } }", "t.lua:3: no field \"wieght\"");
+	wrong("return scene {\n  layout = rows {\n    heat { 'experts', wieght = 2 } } }",
+		"t.lua:3: no field \"wieght\"");
 	wrong("return scene {\n layout = pane {\n view = 'nope' } }", "no view named \"nope\"");
 	wrong("return scene { layout = heat { 'nothing' } }", "no data named \"nothing\"");
 	wrong("return scene { layout = heat { 'gate', min = 3 } }", "min must be { columns, rows }");
@@ -82,9 +87,11 @@ TEST(scene_cannot_run_away)
 	wrong("error({})", "not text");
 	wrong("error('\\27[2J')", "<1b>[2J");
 	wrong("\x1bLua", "binary chunk");
-	wrong("local t = rows {} for i = 1, 100 do t = rows { t } end return scene { layout = t }", "at most 16 deep");
+	wrong("local t = rows {} for i = 1, 100 do t = rows { t } end return scene { layout = t }",
+		"at most 16 deep");
 	wrong("local t = rows {} t[1] = t return scene { layout = t }", "at most 16 deep");
-	wrong("local t = rows {} for i = 1, 40 do t[i] = heat { 'gate' } end return scene { layout = t }", "at most");
+	wrong("local t = rows {} for i = 1, 40 do t[i] = heat { 'gate' } end return scene { layout = t }",
+		"at most");
 }
 
 TEST(scene_a_broken_file_leaves_the_rest_alive)
@@ -93,7 +100,9 @@ TEST(scene_a_broken_file_leaves_the_rest_alive)
 	Err e = { 0 };
 	snprintf(dir, sizeof dir, "%s/scenes", unit_tmp());
 	assert_int_equal(mkdir(dir, 0700), 0);
-	static const char *const file[] = { "home", "router" }, *const text[] = { "return scene { title = 'H', layout = text { 'text' } }", "return scene { layout = 7 }" };
+	static const char *const file[] = { "home", "router" },
+				 *const text[] = { "return scene { title = 'H', layout = text { 'text' } }",
+					 "return scene { layout = 7 }" };
 	for (int i = 0; i < 2; i++) {
 		snprintf(path, sizeof path, "%s/%s.lua", dir, file[i]);
 		FILE *f = fopen(path, "w");

@@ -1,5 +1,6 @@
-/* test_hostile.c - broken and lying safetensors files and checkpoint folders, each with what a reader must say; and what is made here
- * because it cannot be stored: links, a FIFO, a sparse file, headers at the limits. */
+/* test_hostile.c - broken and lying safetensors files and checkpoint folders, each with what a reader must
+ * say; and what is made here because it cannot be stored: links, a FIFO, a sparse file, headers at the
+ * limits. */
 #include "base/json.h"
 #include "tensor/ckpt.h"
 #include "tensor/st_header.h"
@@ -49,8 +50,9 @@ static void cases_run(const char *kind)
 			const char *expect = json_string_value(json_object_get(j, "expect"));
 			snprintf(path, sizeof path, "tests/data/hostile/%s", file);
 			int status = look(unit_src(path), &e);
-			bool ok = strcmp(expect, "accept") == 0 ? status == 0 : strcmp(expect, "reject") == 0 ? refused(status) :
-				  status == 0 || refused(status);
+			bool ok = strcmp(expect, "accept") == 0 ? status == 0
+				: strcmp(expect, "reject") == 0 ? refused(status)
+								: status == 0 || refused(status);
 			if (!ok)
 				print_error("%s: expected %s, exit %d %s\n", file, expect, status, e.text);
 			if (getenv("SHOW_ERRORS"))
@@ -99,7 +101,8 @@ static const char *file_make(const char *name, const char *header, size_t n, off
 
 TEST(sparse_40_gigabytes)
 {
-	static const char h[] = "{\"x\":{\"dtype\":\"F32\",\"shape\":[10000000,1000],\"data_offsets\":[0,40000000000]}}";
+	static const char h[] =
+		"{\"x\":{\"dtype\":\"F32\",\"shape\":[10000000,1000],\"data_offsets\":[0,40000000000]}}";
 	Err e = { 0 };
 	const char *path = file_make("big.safetensors", h, sizeof h - 1, 40000000000);
 	assert_int_equal(look(path, &e), 0);
@@ -173,7 +176,8 @@ TEST(limits)
 		buf_adds(&b, "\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}");
 		assert_int_equal(look(file_make("name.safetensors", b.s, b.len, 0), &e), i ? 5 : 0);
 	}
-	static const char rank[] = "{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}";
+	static const char rank[] =
+		"{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}";
 	assert_int_equal(look(file_make("rank.safetensors", rank, sizeof rank - 1, 1), &e), 5);
 	buf_done(&b);
 }
@@ -184,7 +188,8 @@ TEST(many_tensors)
 	Buf b = BUF_INIT;
 	buf_addc(&b, '{');
 	for (int i = 0; i < 100000; i++) /* names fall backward, so that they must be sorted */
-		buf_printf(&b, "%s\"t%d\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[%d,%d]}", i ? "," : "", i, 99999 - i, 100000 - i);
+		buf_printf(&b, "%s\"t%d\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[%d,%d]}",
+			i ? "," : "", i, 99999 - i, 100000 - i);
 	buf_addc(&b, '}');
 	const char *path = file_make("many.safetensors", b.s, b.len, 100000);
 	St *s = st_open(path, &e);
@@ -203,7 +208,8 @@ TEST(millions_of_tensors_are_refused)
 	Buf b = BUF_INIT;
 	buf_addc(&b, '{');
 	for (int i = 0; i < 1000001; i++)
-		buf_printf(&b, "%s\"%x\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}", i ? "," : "", (unsigned)i);
+		buf_printf(&b, "%s\"%x\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}",
+			i ? "," : "", (unsigned)i);
 	buf_addc(&b, '}');
 	assert_int_equal(look(file_make("millions.safetensors", b.s, b.len, 1), &e), 5);
 	unlink(tmp_path("millions.safetensors"));
@@ -213,8 +219,10 @@ TEST(millions_of_tensors_are_refused)
 /* Any change of a valid header gives an error or a header whose tensors lie inside the data. */
 TEST(mutated_headers)
 {
-	static const char good[] = "{\"__metadata__\":{\"format\":\"pt\"},\"a\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]},"
-		"\"b\\u00e9\":{\"dtype\":\"BF16\",\"shape\":[3],\"data_offsets\":[16,22]},\"c\":{\"dtype\":\"U8\",\"shape\":[0,7],\"data_offsets\":[22,22]}}";
+	static const char good[] = "{\"__metadata__\":{\"format\":\"pt\"},\"a\":{\"dtype\":\"F32\",\"shape\":"
+				   "[2,2],\"data_offsets\":[0,16]},"
+				   "\"b\\u00e9\":{\"dtype\":\"BF16\",\"shape\":[3],\"data_offsets\":[16,22]},"
+				   "\"c\":{\"dtype\":\"U8\",\"shape\":[0,7],\"data_offsets\":[22,22]}}";
 	static const char bits[] = "{}[]\":,0123456789eE.-+\\u \n\tabFBdtypes\x01\x80\xff\xc3";
 	uint64_t rng = 88172645463325252u;
 	for (int round = 0; round < 20000; round++) {

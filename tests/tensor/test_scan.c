@@ -20,8 +20,9 @@ static bool valid(const char *text)
 
 TEST(scan_accepts_json)
 {
-	static const char *const good[] = { "0", "-0", "1.5e-7", "-12E+3", "true", "false", "null", "\"\"", "\"\\u00e9\\ud83d\\ude00\\n\\/\"",
-		"[]", "{}", " [ 1 , [ ] , { \"a\" : { \"b\" : [ null ] } } ] \n", "\"\xc3\xa9\"", "{\"a\":1,\"a\":2}" };
+	static const char *const good[] = { "0", "-0", "1.5e-7", "-12E+3", "true", "false", "null", "\"\"",
+		"\"\\u00e9\\ud83d\\ude00\\n\\/\"", "[]", "{}",
+		" [ 1 , [ ] , { \"a\" : { \"b\" : [ null ] } } ] \n", "\"\xc3\xa9\"", "{\"a\":1,\"a\":2}" };
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
 		if (!valid(good[i]))
 			fail_msg("refused: %s", good[i]);
@@ -29,10 +30,12 @@ TEST(scan_accepts_json)
 
 TEST(scan_refuses_what_is_not)
 {
-	static const char *const bad[] = { "", " ", "01", "-", "1.", ".5", "1e", "+1", "tru", "nul", "True", "NaN", "Infinity", "\"", "\"\\x\"",
-		"\"\\u12\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\\u0000\"", "\"\n\"", "\"\x7f\xff\"",
-		"\"\xc3\"", "\"\xed\xa0\x80\"", "\"\xc0\xaf\"", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "{\"a\"", "{\"a\":", "{\"a\":1",
-		"{\"a\":1,", "{\"a\":1,}", "{a:1}", "{1:1}", "{\"a\" 1}", "1 2", "{}}", "[]]", "'a'", "/**/1", "\xef\xbb\xbf{}" };
+	static const char *const bad[] = { "", " ", "01", "-", "1.", ".5", "1e", "+1", "tru", "nul", "True",
+		"NaN", "Infinity", "\"", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\ud800\"",
+		"\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\\u0000\"", "\"\n\"", "\"\x7f\xff\"", "\"\xc3\"",
+		"\"\xed\xa0\x80\"", "\"\xc0\xaf\"", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "{\"a\"",
+		"{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{a:1}", "{1:1}", "{\"a\" 1}", "1 2", "{}}",
+		"[]]", "'a'", "/**/1", "\xef\xbb\xbf{}" };
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		if (valid(bad[i]))
 			fail_msg("accepted: %s", bad[i]);

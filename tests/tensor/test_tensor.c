@@ -76,7 +76,8 @@ TEST(tensor_statistics)
 }
 
 /* Writes a file and opens it as a checkpoint. */
-static Ckpt *ckpt_make(const char *name, Dtype weight, int64_t rows, int64_t cols, Dtype scale, int64_t srows, int64_t scols)
+static Ckpt *ckpt_make(const char *name, Dtype weight, int64_t rows, int64_t cols, Dtype scale, int64_t srows,
+	int64_t scols)
 {
 	static const char zeros[1 << 16];
 	char path[256];
@@ -87,7 +88,8 @@ static Ckpt *ckpt_make(const char *name, Dtype weight, int64_t rows, int64_t col
 	assert_true(st_writer_add(w, "w_scale_inv", scale, 2, (int64_t[]){ srows, scols }, &e));
 	assert_true(st_writer_begin(w, &e));
 	for (size_t i = 0; i < 2; i++)
-		assert_true(st_writer_put(w, zeros, (size_t)(st_writer_at(w, i)->end - st_writer_at(w, i)->begin), &e));
+		assert_true(st_writer_put(w, zeros,
+			(size_t)(st_writer_at(w, i)->end - st_writer_at(w, i)->begin), &e));
 	assert_true(st_writer_commit(w, &e));
 	Ckpt *c = ckpt_open(path, &e);
 	assert_non_null(c);

@@ -1,5 +1,5 @@
-/* test_write.c - the safetensors writer: what it writes reads back, has the order and padding of the official library, and
- * never leaves half a file. */
+/* test_write.c - the safetensors writer: what it writes reads back, has the order and padding of the
+ * official library, and never leaves half a file. */
 #include "tensor/st.h"
 #include "tests/unit.h"
 #include <dirent.h>
@@ -35,9 +35,11 @@ TEST(writer_orders_and_pads)
 	assert_true(st_writer_add(w, "i", DT_I64, 0, NULL, &e));
 	assert_true(st_writer_begin(w, &e));
 	assert_int_equal(access(path, F_OK), -1); /* not there before it is whole */
-	static const unsigned char data[23] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23 };
+	static const unsigned char data[23] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18,
+		19, 20, 21, 22, 23 };
 	assert_string_equal(st_writer_at(w, 0)->name, "i");
-	assert_true(st_writer_put(w, data, 8, &e) && st_writer_put(w, data + 8, 3, &e) && st_writer_put(w, data + 11, 5, &e));
+	assert_true(st_writer_put(w, data, 8, &e) && st_writer_put(w, data + 8, 3, &e) &&
+		st_writer_put(w, data + 11, 5, &e));
 	assert_true(st_writer_put(w, data + 16, 4, &e) && st_writer_put(w, data + 20, 3, &e));
 	assert_true(st_writer_commit(w, &e));
 

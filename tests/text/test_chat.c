@@ -1,5 +1,5 @@
-/* test_chat.c - chat formats against the released templates, V3.2 against its description, the choice by a config, and conversations
- * that are none. */
+/* test_chat.c - chat formats against the released templates, V3.2 against its description, the choice by a
+ * config, and conversations that are none. */
 #include "tests/text/lines.h"
 #include "tests/unit.h"
 #include "text/chat.h"
@@ -74,24 +74,34 @@ TEST(chat_v32)
 {
 	assert_string_equal(rendered("V3.2", M(S("s") "," U("u"))), BOS "s<｜User｜>u<｜Assistant｜></think>");
 	assert_string_equal(rendered("V3.2",
-		T(U("hello") ",{\"role\":\"assistant\",\"content\":\"Hello!\",\"reasoning_content\":\"r\"}," U("1+1=?"))),
-		BOS "<｜User｜>hello<｜Assistant｜></think>Hello!" EOS "<｜User｜>1+1=?<｜Assistant｜><think>");
-	assert_string_equal(rendered("V3.2", T(U("q") ",{\"role\":\"assistant\",\"content\":\"c\",\"reasoning_content\":\"r\"}")),
+				    T(U("hello") ",{\"role\":\"assistant\",\"content\":\"Hello!\","
+						 "\"reasoning_content\":\"r\"}," U("1+1=?"))),
+		BOS "<｜User｜>hello<｜Assistant｜></think>Hello!" EOS
+		    "<｜User｜>1+1=?<｜Assistant｜><think>");
+	assert_string_equal(
+		rendered("V3.2",
+			T(U("q") ",{\"role\":\"assistant\",\"content\":\"c\",\"reasoning_content\":\"r\"}")),
 		BOS "<｜User｜>q<｜Assistant｜><think>r</think>c" EOS);
-	assert_string_equal(rendered("V3.2", T(U("q") "," A("c"))), "error"); /* no reasoning behind the last user */
+	/* no reasoning behind the last user */
+	assert_string_equal(rendered("V3.2", T(U("q") "," A("c"))), "error");
 	assert_string_equal(rendered("V3.2", "{\"messages\":[" U("q") "],\"tools\":[{}]}"), "error");
 	assert_string_equal(rendered("V3.2", M("{\"role\":\"developer\",\"content\":\"x\"}")), "error");
 }
 
-#define CALLS "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[" \
-	"{\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"city\\\": \\\"K\\u00f6ln\\\", \\\"n\\\": [1, 2.50, null], \\\"x\\\": 1e-7}\"}}," \
-	"{\"type\":\"function\",\"function\":{\"name\":\"g\",\"arguments\":{\"deep\":{\"a\":\"q\\\"\\n\"}}}}]}"
+#define CALLS \
+	"{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[" \
+	"{\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"city\\\": " \
+	"\\\"K\\u00f6ln\\\", \\\"n\\\": [1, 2.50, null], \\\"x\\\": 1e-7}\"}}," \
+	"{\"type\":\"function\",\"function\":{\"name\":\"g\",\"arguments\":{\"deep\":{\"a\":\"q\\\"\\n\"}}}" \
+	"}]}"
 #define RESULT(x) "{\"role\":\"tool\",\"content\":\"" x "\"}"
-#define CALLS_TEXT "\n\n<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"f\">\n" \
+#define CALLS_TEXT \
+	"\n\n<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"f\">\n" \
 	"<｜DSML｜parameter name=\"city\" string=\"true\">Köln</｜DSML｜parameter>\n" \
 	"<｜DSML｜parameter name=\"n\" string=\"false\">[1, 2.5, null]</｜DSML｜parameter>\n" \
 	"<｜DSML｜parameter name=\"x\" string=\"false\">1e-07</｜DSML｜parameter>\n</｜DSML｜invoke>\n" \
-	"<｜DSML｜invoke name=\"g\">\n<｜DSML｜parameter name=\"deep\" string=\"false\">{\"a\": \"q\\\"\\n\"}</｜DSML｜parameter>\n</｜DSML｜invoke>\n" \
+	"<｜DSML｜invoke name=\"g\">\n<｜DSML｜parameter name=\"deep\" string=\"false\">{\"a\": " \
+	"\"q\\\"\\n\"}</｜DSML｜parameter>\n</｜DSML｜invoke>\n" \
 	"</｜DSML｜function_calls>" EOS
 
 TEST(chat_v32_tools)
@@ -103,21 +113,31 @@ TEST(chat_v32_tools)
 		BOS "<｜User｜>q<｜Assistant｜><think></think>" CALLS_TEXT
 		"\n\n<function_results>\n<result>1</result>\n<result>2</result>\n</function_results>\n\n<think>");
 	assert_string_equal(rendered("V3.2", M(U("q") "," RESULT("1"))), "error");
-	assert_string_equal(rendered("V3.2", M(U("q") "," CALLS "," RESULT("1") "," RESULT("2") "," RESULT("3"))), "error");
+	assert_string_equal(rendered("V3.2",
+				    M(U("q") "," CALLS "," RESULT("1") "," RESULT("2") "," RESULT("3"))),
+		"error");
 	assert_string_equal(rendered("V3.2", M(RESULT("1"))), "error");
 }
 
 TEST(chat_refuses_what_is_no_conversation)
 {
 	static const char *const bad[] = {
-		"{}", "{\"messages\":5}", "{\"messages\":[5]}", "{\"messages\":[{\"content\":\"x\"}]}", "{\"messages\":[{\"role\":\"user\"}]}",
-		"{\"messages\":[{\"role\":\"user\",\"content\":[1]}]}", "{\"messages\":[{\"role\":\"tool\",\"content\":null}]}",
-		"{\"messages\":[],\"thinking\":1}", "{\"messages\":[],\"add_generation_prompt\":\"x\"}",
+		"{}",
+		"{\"messages\":5}",
+		"{\"messages\":[5]}",
+		"{\"messages\":[{\"content\":\"x\"}]}",
+		"{\"messages\":[{\"role\":\"user\"}]}",
+		"{\"messages\":[{\"role\":\"user\",\"content\":[1]}]}",
+		"{\"messages\":[{\"role\":\"tool\",\"content\":null}]}",
+		"{\"messages\":[],\"thinking\":1}",
+		"{\"messages\":[],\"add_generation_prompt\":\"x\"}",
 		"{\"messages\":[{\"role\":\"system\",\"content\":7}]}",
 	};
 	static const char *const calls[] = {
-		M("{\"role\":\"assistant\",\"content\":null,\"tool_calls\":5}"), M("{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[5]}"),
-		M("{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]}"),
+		M("{\"role\":\"assistant\",\"content\":null,\"tool_calls\":5}"),
+		M("{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[5]}"),
+		M("{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"type\":\"function\","
+		  "\"function\":{\"name\":\"f\"}}]}"),
 	};
 	for (size_t f = 0; chat_at(f); f++) {
 		for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
@@ -153,10 +173,15 @@ TEST(chat_auto)
 {
 	assert_string_equal(family_of("{}", "{\"model_type\":\"deepseek_v32\"}"), "V3.2");
 	assert_string_equal(family_of("{}", "{\"model_type\":\"deepseek_v3\"}"), "none");
-	assert_string_equal(family_of("{\"chat_template\":\"{{ messages }}\"}", "{\"model_type\":\"deepseek_v32\"}"), "none");
+	assert_string_equal(family_of("{\"chat_template\":\"{{ messages }}\"}",
+				    "{\"model_type\":\"deepseek_v32\"}"),
+		"none");
 	assert_string_equal(family_of("{\"chat_template\":\"<|im_start|>\"}", "{}"), "none");
 	assert_string_equal(family_of("{", "{}"), "none");
-	assert_string_equal(family_of("{\"chat_template\":[{\"name\":\"default\",\"template\":\"'User: ' 'Assistant: '\"}]}", "{}"), "V2");
+	assert_string_equal(family_of("{\"chat_template\":[{\"name\":\"default\",\"template\":\"'User: ' "
+				      "'Assistant: '\"}]}",
+				    "{}"),
+		"V2");
 	assert_null(chat_by_name("V9"));
 	assert_non_null(chat_by_name("v3.2"));
 	assert_null(chat_of_config("/nowhere/tokenizer_config.json", NULL));

@@ -17,7 +17,11 @@ static void tell_state(Rig *r, const char *state, const char *recording)
 {
 	char json[128];
 	snprintf(json, sizeof json, "{\"state\":\"%s\",\"recording\":\"%s\"}", state, recording);
-	Sample x = { .topic = "engine.status", .kind = SAMPLE_TEXT, .time = 1e3 + (double)store_version(r->s), .data = json, .bytes = strlen(json) };
+	Sample x = { .topic = "engine.status",
+		.kind = SAMPLE_TEXT,
+		.time = 1e3 + (double)store_version(r->s),
+		.data = json,
+		.bytes = strlen(json) };
 	assert_true(store_add(r->s, &x));
 	app_draw(r->a, r->s, r->g, 0);
 }
@@ -38,6 +42,62 @@ TEST(app_q_asks_while_a_text_runs)
 	tell_state(&r, "idle", "x.rec");
 	rig_keys(&r, "q");
 	assert_false(app_quit(r.a));
+	rig_close(&r);
+}
+
+TEST(app_a_message_gives_way_to_the_next_key)
+{
+	Rig r = rig_open("v3", NULL, false, 80, 24);
+	rig_keys(&r, ":bogus<Enter>");
+	assert_true(has(&r, "no command \"bogus\""));
+	rig_keys(&r, ".");
+	assert_false(has(&r, "bogus"));
+	assert_true(has(&r, "gen.token["));
+	rig_keys(&r, ":<Tab>");
+	assert_true(has(&r, "prompt  more"));
+	rig_keys(&r, "<Esc>");
+	assert_false(has(&r, "prompt  more"));
+	rig_close(&r);
+}
+
+TEST(app_more_of_an_ended_text_says_so)
+{
+	static const char *const keys[] = { "n", "s", ":more 3<Enter>" };
+	static const char json[] = "{\"state\":\"idle\",\"finish\":\"eos\"}";
+	Rig r = rig_open("v3", NULL, false, 80, 24);
+	Sample x = { .topic = "engine.status",
+		.kind = SAMPLE_TEXT,
+		.time = 1e3,
+		.data = json,
+		.bytes = sizeof json - 1 };
+	assert_true(store_add(r.s, &x));
+	app_draw(r.a, r.s, r.g, 0);
+	assert_true(has(&r, "eos"));
+	for (int i = 0; i < 3; i++) {
+		rig_keys(&r, keys[i]);
+		assert_true(has(&r, "the text has ended"));
+		rig_keys(&r, ".");
+	}
+	rig_close(&r);
+}
+
+TEST(app_hints_keep_help_and_quit)
+{
+	static const int w[] = { 200, 80, 60, 40 };
+	for (int i = 0; i < 4; i++) {
+		Rig r = rig_open("v3", NULL, false, w[i], 24);
+		assert_non_null(strstr(rig_row(&r, 23), "? keys  q quit"));
+		rig_close(&r);
+	}
+}
+
+TEST(app_end_leaves_the_past)
+{
+	Rig r = rig_open("v3", NULL, false, 80, 24);
+	rig_keys(&r, "[[[[");
+	assert_true(has(&r, "past"));
+	rig_keys(&r, "<End>");
+	assert_false(has(&r, "past"));
 	rig_close(&r);
 }
 
@@ -76,12 +136,18 @@ TEST(app_paste_never_runs_as_keys)
 TEST(app_run_keys_send_commands)
 {
 	static const struct { const char *keys, *json; } t[] = {
-		{ " ", "{\"cmd\":\"pause\"}" }, { "s", "{\"cmd\":\"step\"}" }, { "n", "{\"cmd\":\"continue\",\"n\":32}" },
-		{ ":more 5<Enter>", "{\"cmd\":\"continue\",\"n\":5}" }, { ":set temperature 0.5<Enter>", "{\"cmd\":\"set\",\"key\":\"temperature\",\"value\":0.5}" },
-		{ ":set top-k 4<Enter>", "{\"cmd\":\"set\",\"key\":\"top_k\",\"value\":4}" }, { ":attention naive<Enter>", "{\"cmd\":\"set\",\"key\":\"attention\",\"value\":\"naive\"}" },
-		{ ":mtp off<Enter>", "{\"cmd\":\"set\",\"key\":\"mtp\",\"value\":\"off\"}" }, { ":load a\"b<Enter>", "{\"cmd\":\"load\",\"path\":\"a\\\"b\"}" },
-		{ ":rec x.rec<Enter>", "{\"cmd\":\"record\",\"path\":\"x.rec\"}" }, { ":prompt hi<Enter>", "{\"cmd\":\"prompt\",\"text\":\"hi\"}" },
-		{ "R", "{\"ui\":\"restart\"}" }, { ":replay f<Enter>", "{\"ui\":\"replay\",\"path\":\"f\"}" }, { ":mouse off<Enter>", "{\"ui\":\"mouse\",\"on\":false}" }, { "<C-z>", "{\"ui\":\"suspend\"}" },
+		{ " ", "{\"cmd\":\"pause\"}" }, { "s", "{\"cmd\":\"step\"}" }, { "n",
+		  "{\"cmd\":\"continue\",\"n\":32}" },
+		{ ":more 5<Enter>", "{\"cmd\":\"continue\",\"n\":5}" }, { ":set temperature 0.5<Enter>",
+		  "{\"cmd\":\"set\",\"key\":\"temperature\",\"value\":0.5}" },
+		{ ":set top-k 4<Enter>", "{\"cmd\":\"set\",\"key\":\"top_k\",\"value\":4}" },
+		{ ":attention naive<Enter>", "{\"cmd\":\"set\",\"key\":\"attention\",\"value\":\"naive\"}" },
+		{ ":mtp off<Enter>", "{\"cmd\":\"set\",\"key\":\"mtp\",\"value\":\"off\"}" }, { ":load a\"b<Enter>",
+		  "{\"cmd\":\"load\",\"path\":\"a\\\"b\"}" },
+		{ ":rec x.rec<Enter>", "{\"cmd\":\"record\",\"path\":\"x.rec\"}" }, { ":prompt hi<Enter>",
+		  "{\"cmd\":\"prompt\",\"text\":\"hi\"}" },
+		{ "R", "{\"ui\":\"restart\"}" }, { ":replay f<Enter>", "{\"ui\":\"replay\",\"path\":\"f\"}" },
+		{ ":mouse off<Enter>", "{\"ui\":\"mouse\",\"on\":false}" }, { "<C-z>", "{\"ui\":\"suspend\"}" },
 	};
 	Rig r = rig_open("v3", NULL, false, 80, 24);
 	rig_drain(&r);
@@ -233,7 +299,9 @@ TEST(app_mouse_selects)
 	/* A cell of the field, found by its label. */
 	for (int y = 2; y < 38; y++)
 		for (int x = 0; x < 20; x++)
-			if (strcmp(grid_at(r.g, x, y)->s, "2") == 0 && strcmp(grid_at(r.g, x + 1, y)->s, "8") == 0 && strcmp(grid_at(r.g, x + 2, y)->s, " ") == 0) {
+			if (strcmp(grid_at(r.g, x, y)->s, "2") == 0 &&
+				strcmp(grid_at(r.g, x + 1, y)->s, "8") == 0 &&
+				strcmp(grid_at(r.g, x + 2, y)->s, " ") == 0) {
 				k.x = 24;
 				k.y = y;
 				app_key(r.a, r.s, k);
@@ -282,8 +350,10 @@ TEST(app_messages_fade)
 /* Any keys at any size: nothing breaks, and Esc q y always leaves. */
 TEST(app_survives_random_keys_and_sizes)
 {
-	static const char *const key[] = { "<Tab>", "<Up>", "<Down>", "<Left>", "<Right>", "1", "2", "3", "4", "z", "#", "g", "l", "c", "?", "<Esc>", "+", "-", "[", "]", "<PgUp>",
-		"<Home>", "<End>", ":layer 2<Enter>", "/a<Enter>", "N", "y", "j", "k", "<S-Tab>", ":ascii<Enter>", ":theme mono<Enter>", ":theme dark<Enter>", "i", "x", "<BS>", "<Enter>" };
+	static const char *const key[] = { "<Tab>", "<Up>", "<Down>", "<Left>", "<Right>", "1", "2", "3", "4",
+		"z", "#", "g", "l", "c", "?", "<Esc>", "+", "-", "[", "]", "<PgUp>", "<Home>", "<End>",
+		":layer 2<Enter>", "/a<Enter>", "N", "y", "j", "k", "<S-Tab>", ":ascii<Enter>",
+		":theme mono<Enter>", ":theme dark<Enter>", "i", "x", "<BS>", "<Enter>" };
 	static const char *const rec[] = { "v3", "v2", "wide", "empty" };
 	Rng rng = rng_make(3, 3);
 	for (int n = 0; n < 4; n++) {
@@ -294,7 +364,8 @@ TEST(app_survives_random_keys_and_sizes)
 			rig_keys(&r, key[rng_below(&rng, sizeof key / sizeof *key)]);
 			for (int y = 0; y < r.g->h; y++)
 				for (int x = 0; x < r.g->w; x++)
-					assert_true(grid_at(r.g, x, y)->width != 2 || (x + 1 < r.g->w && grid_at(r.g, x + 1, y)->width == 0));
+					assert_true(grid_at(r.g, x, y)->width != 2 ||
+						(x + 1 < r.g->w && grid_at(r.g, x + 1, y)->width == 0));
 			rig_drain(&r);
 		}
 		rig_keys(&r, "<Esc><Esc>qy");

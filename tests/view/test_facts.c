@@ -20,7 +20,8 @@ TEST(facts_tokens_come_in_order_and_are_replaced)
 	assert_true(facts_update(&f, s));
 	assert_false(facts_update(&f, s));
 	tell(s, "gen.token", 3, "{\"pos\":1,\"id\":6,\"text\":\"b\"}");
-	tell(s, "gen.token", 4, "{\"pos\":2,\"id\":8,\"text\":\"d\",\"draft\":\"rejected\",\"drafted_text\":\"x\"}");
+	tell(s, "gen.token", 4,
+		"{\"pos\":2,\"id\":8,\"text\":\"d\",\"draft\":\"rejected\",\"drafted_text\":\"x\"}");
 	assert_true(facts_update(&f, s));
 	assert_int_equal(f.n_tok, 3);
 	assert_int_equal(f.tok[1].id, 6);
@@ -60,7 +61,9 @@ TEST(facts_text_is_safe)
 	Store *s = store_new(1 << 20);
 	Facts f;
 	facts_init(&f);
-	tell(s, "gen.token", 1, "{\"pos\":0,\"text\":\"\\u001b[2J\\u202e\",\"alternatives\":[{\"id\":1,\"text\":\"\\r\",\"p\":0.5}]}");
+	tell(s, "gen.token", 1,
+		"{\"pos\":0,\"text\":\"\\u001b[2J\\u202e\",\"alternatives\":[{\"id\":1,\"text\":\"\\r\","
+		"\"p\":0.5}]}");
 	tell(s, "model.card", 1, "{\"name\":\"x\\u001b]0;y\\u0007\",\"layers\":99999999,\"experts\":-3}");
 	facts_update(&f, s);
 	assert_null(strchr(f.tok[0].text, 0x1b));
@@ -87,7 +90,8 @@ TEST(facts_a_nul_token_is_kept)
 
 TEST(facts_wrong_json_changes_nothing)
 {
-	static const char *const bad[] = { "", "[]", "{", "{\"pos\":\"x\",\"text\":5,\"alternatives\":7}", "null", "{\"alternatives\":[1,2,null]}" };
+	static const char *const bad[] = { "", "[]", "{", "{\"pos\":\"x\",\"text\":5,\"alternatives\":7}",
+		"null", "{\"alternatives\":[1,2,null]}" };
 	Store *s = store_new(1 << 20);
 	Facts f;
 	facts_init(&f);

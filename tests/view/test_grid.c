@@ -11,7 +11,8 @@
 
 static const Style plain = { COLOR_DEFAULT, COLOR_DEFAULT, 0 };
 
-/* Every wide cell has its follower, every follower its wide cell, and a row of text is as wide as the grid. */
+/* Every wide cell has its follower, every follower its wide cell, and a row of text is as wide as the
+ * grid. */
 static void grid_check(const Grid *g)
 {
 	for (int y = 0; y < g->h; y++) {
@@ -101,8 +102,10 @@ TEST(grid_combining_marks_stay_with_their_letter)
 /* 1,000 strings of every kind: invalid UTF-8, controls, CJK, emoji, joiners, bidi marks. */
 TEST(grid_a_thousand_strings_stay_aligned)
 {
-	static const char *const piece[] = { "a", " ", "\xe5\x93\x88", "\xf0\x9f\x98\x80", "e\xcc\x81", "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb", "\x1b[31m", "\t", "\n", "\r",
-		"\xe2\x80\xae", "\xff", "\xc3", "\xe5\x93", "\xf4\x90\x80\x80", "\xed\xa0\x80", "\x7f", "\xc2\x9b", "\xef\xb8\x8f", "\xf0\x9f\x87\xa9\xf0\x9f\x87\xaa", "\xea\xb0\x80",
+	static const char *const piece[] = { "a", " ", "\xe5\x93\x88", "\xf0\x9f\x98\x80", "e\xcc\x81",
+		"\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb", "\x1b[31m", "\t", "\n", "\r", "\xe2\x80\xae",
+		"\xff", "\xc3", "\xe5\x93", "\xf4\x90\x80\x80", "\xed\xa0\x80", "\x7f", "\xc2\x9b",
+		"\xef\xb8\x8f", "\xf0\x9f\x87\xa9\xf0\x9f\x87\xaa", "\xea\xb0\x80",
 		"\xe1\x84\x80\xe1\x85\xa1", "\xf0\x9f\xab\xa8", "\xe2\x80\x8b", "\xcc\x81", "\xd8\xb3" };
 	Rng r = rng_make(1, 2);
 	Grid *g = grid_new(40, 3);
@@ -134,7 +137,10 @@ TEST(grid_boxes_show_title_and_facts)
 	Win in = win_box(grid_win(g), "load", "0 idle", plain, plain, false);
 	assert_int_equal(in.w, 28);
 	assert_int_equal(in.h, 1);
-	assert_string_equal(row_text(g, 0), "\xe2\x95\xad load \xe2\x94\x80\xe2\x94\x80\xe2\x94\x80\xe2\x94\x80\xe2\x94\x80\xe2\x94\x80\xe2\x94\x80\xe2\x94\x80\xe2\x94\x80\xe2\x94\x80"
+	assert_string_equal(row_text(g, 0),
+		"\xe2\x95\xad load "
+		"\xe2\x94\x80\xe2\x94\x80\xe2\x94\x80\xe2\x94\x80\xe2\x94\x80\xe2\x94\x80\xe2\x94\x80\xe2\x94"
+		"\x80\xe2\x94\x80\xe2\x94\x80"
 		"\xe2\x94\x80\xe2\x94\x80\xe2\x94\x80\xe2\x94\x80 0 idle \xe2\x95\xae");
 	grid_resize(g, 8, 3);
 	win_box(grid_win(g), "a very long title", "facts", plain, plain, true);
@@ -194,7 +200,9 @@ TEST(grid_refuses_nothing_and_overruns_nothing)
 static void to_lab(uint32_t rgb, double out[3])
 {
 	double v[3], xyz[3];
-	static const double m[3][3] = { { 0.4124, 0.3576, 0.1805 }, { 0.2126, 0.7152, 0.0722 }, { 0.0193, 0.1192, 0.9505 } }, white[3] = { 0.9505, 1, 1.089 };
+	static const double m[3][3] = { { 0.4124, 0.3576, 0.1805 }, { 0.2126, 0.7152, 0.0722 },
+		{ 0.0193, 0.1192, 0.9505 } },
+			    white[3] = { 0.9505, 1, 1.089 };
 	for (int i = 0; i < 3; i++) {
 		double c = (rgb >> (16 - 8 * i) & 255) / 255.0;
 		v[i] = c <= 0.04045 ? c / 12.92 : pow((c + 0.055) / 1.055, 2.4);

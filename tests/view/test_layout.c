@@ -14,7 +14,8 @@ static void check_rects(const SceneDef *d, const Rect *r, int w, int h)
 		area += r[i].w * r[i].h;
 		assert_true(r[i].x >= 0 && r[i].y >= 0 && r[i].x + r[i].w <= w && r[i].y + r[i].h <= h);
 		for (int k = 0; k < i; k++)
-			assert_true(r[k].w == 0 || r[k].x + r[k].w <= r[i].x || r[i].x + r[i].w <= r[k].x || r[k].y + r[k].h <= r[i].y || r[i].y + r[i].h <= r[k].y);
+			assert_true(r[k].w == 0 || r[k].x + r[k].w <= r[i].x || r[i].x + r[i].w <= r[k].x ||
+				r[k].y + r[k].h <= r[i].y || r[i].y + r[i].h <= r[k].y);
 	}
 	assert_true(shown >= 1);
 	assert_int_equal(area, w * h);

@@ -9,7 +9,14 @@
 
 static void put(Store *s, const char *topic, uint32_t rows, uint32_t cols, const void *p, Dtype d)
 {
-	Sample x = { .topic = topic, .kind = SAMPLE_TENSOR, .time = 50, .dtype = d, .rank = 2, .shape = { rows, cols }, .data = p, .bytes = (size_t)rows * cols * 4 };
+	Sample x = { .topic = topic,
+		.kind = SAMPLE_TENSOR,
+		.time = 50,
+		.dtype = d,
+		.rank = 2,
+		.shape = { rows, cols },
+		.data = p,
+		.bytes = (size_t)rows * cols * 4 };
 	assert_true(store_add(s, &x));
 }
 
@@ -54,7 +61,12 @@ TEST(views_router_follows_the_newest_token_with_routes)
 {
 	static const char json[] = "{\"pos\":31,\"id\":1,\"text\":\"new\"}";
 	Rig r = rig_open("v3", "router", true, 120, 40);
-	Sample x = { .topic = "gen.token", .kind = SAMPLE_TEXT, .step = 31, .time = 90, .data = json, .bytes = sizeof json - 1 };
+	Sample x = { .topic = "gen.token",
+		.kind = SAMPLE_TEXT,
+		.step = 31,
+		.time = 90,
+		.data = json,
+		.bytes = sizeof json - 1 };
 	assert_true(store_add(r.s, &x));
 	app_draw(r.a, r.s, r.g, 0);
 	assert_non_null(strstr(rig_text(&r), "why: token 30"));
