@@ -47,9 +47,11 @@ const Cmd *cmd_find(const char *name);
 /* "@name" -> the folder in the box, anything else unchanged; freed by the caller. NULL + E_4001 when not
  * there. */
 char *cli_ckpt_path(const char *arg, Err *e);
-/* Folder of installed data ("scenes", "lua", "data"): the build tree when run from there, else the
- * installed one. In out. */
+/* Folder of installed data ("scenes", "lua", "data"): the build tree when run from there, else the one beside
+ * the program's bin/, so that an installation can be moved, else where configure said. In out. */
 bool cli_data_dir(const char *what, char *out, size_t n);
+/* A folder of share/ beside the running program's bin/. */
+bool cli_share_dir(const char *what, char *out, size_t n);
 int cli_threads(const Args *a);
 /* Parses "1,2,3" (with blanks and newlines allowed). */
 bool cli_ids(const char *s, int32_t **ids, size_t *n, Err *e);

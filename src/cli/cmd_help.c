@@ -17,27 +17,32 @@
 enum { PATH_LEN = 4400 };
 static const char *const sections[] = { "1", "7", "5", "3", NULL };
 
-/* The page of a topic: "info" is lathe-info, "lathe" itself, "scene.5" that of section 5. In the source tree's
- * man/, else where pages are installed. */
-static bool page_find(const char *topic, char out[PATH_LEN])
+/* The page in a folder of pages: the source tree's has no folder for each section. */
+static bool page_in(const char *dir, bool sections_apart, const char *topic, char out[PATH_LEN])
 {
-	char dir[PATH_LEN - 160];
-	bool tree = cli_data_dir("man", dir, sizeof dir);
 	const char *prefix = !strncmp(topic, "lathe", 5) ? "" : "lathe-", *dot = strchr(topic, '.');
 	int n = (int)(dot ? (size_t)(dot - topic) : strlen(topic));
-	if (strlen(topic) > 60 || strchr(topic, '/'))
-		return false;
 	for (int i = 0; sections[i]; i++) {
 		if (dot && strcmp(dot + 1, sections[i]))
 			continue;
-		if (tree)
-			snprintf(out, PATH_LEN, "%s/%s%.*s.%s", dir, prefix, n, topic, sections[i]);
-		else
-			snprintf(out, PATH_LEN, "%s/man%s/%s%.*s.%s", MANDIR, sections[i], prefix, n, topic, sections[i]);
+		snprintf(out, PATH_LEN, "%s/%s%s%s%s%.*s.%s", dir, sections_apart ? "man" : "", sections_apart ? sections[i] : "",
+			sections_apart ? "/" : "", prefix, n, topic, sections[i]);
 		if (!access(out, R_OK))
 			return true;
 	}
 	return false;
+}
+
+/* The page of a topic: "info" is lathe-info, "lathe" itself, "scene.5" that of section 5. In the source tree's
+ * man/, else beside the installed program, else where pages were to be installed. */
+static bool page_find(const char *topic, char out[PATH_LEN])
+{
+	char dir[PATH_LEN - 160];
+	if (strlen(topic) > 60 || strchr(topic, '/'))
+		return false;
+	if (cli_data_dir("man", dir, sizeof dir))
+		return page_in(dir, false, topic, out);
+	return (cli_share_dir("man", dir, sizeof dir) && page_in(dir, true, topic, out)) || page_in(MANDIR, true, topic, out);
 }
 
 /* Runs a program; its output goes into out (NULL: ours). False when it is not there or failed. */

@@ -48,14 +48,31 @@ static bool source_tree(char out[PATH_LEN])
 	return ok;
 }
 
-bool cli_data_dir(const char *what, char *out, size_t n)
+static bool dir_below(const char *root, const char *what, char *out, size_t n)
 {
-	char root[PATH_LEN];
 	struct stat st;
-	if (!source_tree(root))
-		snprintf(root, sizeof root, "%s", PKGDATADIR);
 	int k = snprintf(out, n, "%s/%s", root, what);
 	return k > 0 && (size_t)k < n && !stat(out, &st) && S_ISDIR(st.st_mode);
+}
+
+bool cli_share_dir(const char *what, char *out, size_t n)
+{
+	char root[PATH_LEN + 16];
+	program_dir(root);
+	size_t len = strlen(root);
+	if (len <= 4 || strcmp(root + len - 4, "/bin"))
+		return false;
+	snprintf(root + len - 4, sizeof root - len + 4, "/share");
+	return dir_below(root, what, out, n);
+}
+
+bool cli_data_dir(const char *what, char *out, size_t n)
+{
+	char root[PATH_LEN], beside[256];
+	if (source_tree(root))
+		return dir_below(root, what, out, n);
+	snprintf(beside, sizeof beside, "lathe/%s", what);
+	return cli_share_dir(beside, out, n) || dir_below(PKGDATADIR, what, out, n);
 }
 
 static bool box_name_ok(const char *s)

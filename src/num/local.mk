@@ -5,8 +5,8 @@ liblathe_la_SOURCES += \
 # One source, one convenience library per instruction set. Vectors never pass through a call, hence -Wno-psabi.
 kern_sources = src/num/kern.c src/num/kernel_sets.h src/num/kern_vec.h src/num/kern_expand.h src/num/kern_nt.h \
 	src/num/kern_nn.h src/num/kern_rows.h src/num/kern_probe.h
-# Checks of each address make clang take minutes over unrolled tiles; AddressSanitizer and the arithmetic checks stay on.
-kern_cflags = $(AM_CFLAGS) -Wno-psabi -fno-sanitize=pointer-overflow,alignment,object-size,null,bounds
+# KERN_SAN: checks of each address cost minutes over unrolled tiles; under gcc AddressSanitizer and the arithmetic checks stay on.
+kern_cflags = $(AM_CFLAGS) -Wno-psabi $(KERN_SAN)
 kern_flags_avx2 = -mavx2 -mfma -mf16c -mbmi2
 kern_flags_avx512 = $(kern_flags_avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq
 noinst_LTLIBRARIES += libkern_generic.la

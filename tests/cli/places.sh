@@ -51,6 +51,21 @@ PY
 else
 	skip "doctor --json" "no python3"
 fi
+# Installed, and moved since: scenes, models and pages are found beside it.
+if head -c 4 "$LATHE" | grep -q ELF; then
+	mkdir -p "$tmp/moved/bin" "$tmp/moved/share/lathe" "$tmp/moved/share/man/man7"
+	cp "$LATHE" "$tmp/moved/bin/lathe"
+	cp -R "$srcdir/data" "$srcdir/scenes" "$tmp/moved/share/lathe/"
+	cp "$srcdir/man/lathe-mla.7" "$tmp/moved/share/man/man7/"
+	(
+		LATHE=$tmp/moved/bin/lathe
+		run 0 doctor && grep -q "$tmp/moved/share/lathe/scenes" "$tmp/out" &&
+			run 0 scene home @tiny -p '17 + 26' && PATH=/nowhere "$LATHE" help mla | grep -q latent
+	)
+	result $? "a moved installation finds its data and pages"
+else
+	skip "a moved installation finds its data and pages" "the program is a script of libtool"
+fi
 NO_COLOR=1 run 0 doctor && ! escapes "$tmp/out"
 result $? "NO_COLOR"
 run 2 open @../etc && one_error_line

@@ -17,6 +17,13 @@ static void on_signal(int sig)
 		_exit(1);
 }
 
+/* As the program's own in main.c. */
+static void on_sigbus(int sig)
+{
+	(void)sig;
+	_exit(3);
+}
+
 int main(int argc, char **argv)
 {
 	ServeOptions o = { .fd = -1, .stop_fd = -1, .quiet = true, .exit_with_viewer = true };
@@ -41,6 +48,7 @@ int main(int argc, char **argv)
 	o.stop_fd = stop_pipe[0];
 	signal(SIGTERM, on_signal);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGBUS, on_sigbus);
 	Err e = { 0 };
 	ServeEnd end;
 	if (!serve_run(&o, &end, &e)) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 enum { HOOKS = 64, BIG = 65536 };
@@ -23,6 +24,15 @@ static int hooks_now;
 int fake_hooks(void)
 {
 	return hooks_now;
+}
+
+/* Touches a page behind the end of a mapped file. */
+static void fault(void)
+{
+	FILE *f = tmpfile();
+	const volatile char *p = f ? mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fileno(f), 0) : MAP_FAILED;
+	if (p == MAP_FAILED || *p == 0)
+		exit(99);
 }
 
 static void nap(long ms)
@@ -160,6 +170,8 @@ int lathe_session_next(LatheSession *s, LatheToken *t, LatheError *e)
 		return 0;
 	if (s->made == 4 && strstr(s->m->path, "abort"))
 		abort();
+	if (s->made == 4 && strstr(s->m->path, "cut"))
+		fault();
 	if (s->made == 4 && strstr(s->m->path, "fail")) {
 		e->code = 6001;
 		snprintf(e->text, sizeof e->text, "logits: not a number");

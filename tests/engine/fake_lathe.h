@@ -2,7 +2,7 @@
  *
  * The path chooses the behaviour: "quick" gives tokens at once, "slow" one every 5 ms, "endless" never ends,
  * "abort" dies at its fifth token, "fail" reports an error at its fifth, "missing" does not open, "sleepy"
- * needs a second to open. Token i is the letter 'a' + i % 26; the text ends by itself after 40 generated
+ * needs a second to open, "cut" faults at its fifth as a mapped file does that was cut short. Token i is the letter 'a' + i % 26; the text ends by itself after 40 generated
  * tokens unless "endless". */
 #ifndef TESTS_FAKE_LATHE_H
 #define TESTS_FAKE_LATHE_H

@@ -369,6 +369,16 @@ TEST(serve_death_of_the_engine_is_told_and_mended)
 	seat_leave(&v);
 }
 
+/* The worker's own faults reach the handler, although it takes no other signals. */
+TEST(serve_a_file_cut_short_is_an_exit_not_a_signal)
+{
+	Seat v = seat_spawn((const char *const[]){ "--name", "cut", "/m/cut", NULL });
+	assert_true(client_send(v.c, "{\"cmd\":\"prompt\",\"text\":\"x\",\"n\":10}") > 0);
+	seat_until_gone(&v);
+	assert_int_equal(client_status(v.c), 3);
+	seat_leave(&v);
+}
+
 TEST(serve_sigterm_is_a_clean_end)
 {
 	Seat v = seat_spawn((const char *const[]){ "--name", "term", "/m/endless-slow", NULL });
