@@ -123,10 +123,10 @@ static void fields_known(lua_State *L, int t, const char *known)
 	lua_pushnil(L);
 	while (lua_next(L, t)) {
 		if (lua_type(L, -2) == LUA_TSTRING) {
-			snprintf(word, sizeof word, " %.60s ", lua_tostring(L, -2));
+			const char *name = lua_tostring(L, -2); /* before where(), which pushes */
+			snprintf(word, sizeof word, " %.60s ", name);
 			if (!strstr(known, word))
-				luaL_error(L, "%sno field \"%s\" here; there are:%s", where(L, t),
-					lua_tostring(L, -3 + 1), known);
+				luaL_error(L, "%sno field \"%s\" here; there are:%s", where(L, t), name, known);
 		}
 		lua_pop(L, 1);
 	}
