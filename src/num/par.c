@@ -120,11 +120,13 @@ static bool slot_reserve(Slot *s, size_t bytes)
 	return true;
 }
 
-/* Workers take no signals: those belong to the thread that runs the screen or the command. */
+/* Workers take no signals: those belong to the thread that runs the screen or the command. But a fault is their own: a blocked
+ * SIGBUS would kill without the word that main.c has for a file cut short. */
 static bool workers_start(Pool *p)
 {
 	sigset_t all, old;
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	bool ok = true;
 	for (int i = 1; i < p->threads && ok; i++) {
