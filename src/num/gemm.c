@@ -2,8 +2,9 @@
 #include "num/gemm.h"
 #include "num/kernels.h"
 
-/* A task should be worth a hand-over (about a microsecond or more of work) and leave enough of them to share. */
-enum { TASK_MACS = 1 << 17, COLS_ROUND = 24, COLS_LEAST = 48, COLS_ROWS = 192 /* every task lays x out anew: many columns share that */, NN_ROWS = 96, NN_COLS = 192 };
+/* A task should be worth a hand-over (about a microsecond or more of work) and leave enough of them to share. With more than one row
+ * every task lays x out anew: many columns should share that, so a worker gets few tasks. */
+enum { TASK_MACS = 1 << 17, COLS_ROUND = 24, COLS_LEAST = 48, COLS_ROWS = 192, TASKS_EACH = 4, NN_ROWS = 96, NN_COLS = 192 };
 
 typedef struct Cut {
 	int64_t rows, cols;       /* of the result, per task */
@@ -15,12 +16,18 @@ static int64_t div_up(int64_t a, int64_t b)
 	return (a + b - 1) / b;
 }
 
-static Cut nt_cut(const Kernels *k, int64_t M, const Mat *W)
+static int64_t max64(int64_t a, int64_t b)
 {
-	int64_t blocks = div_up(M, k->nt_rows(W->cols)), rows = div_up(M, blocks ? blocks : 1);
-	int64_t cols = TASK_MACS / ((rows ? rows : 1) * (W->cols ? W->cols : 1));
-	int64_t least = M > 1 ? COLS_ROWS : COLS_LEAST;
-	cols = cols < least ? least : div_up(cols, COLS_ROUND) * COLS_ROUND;
+	return a > b ? a : b;
+}
+
+static Cut nt_cut(const Pool *p, int64_t M, const Mat *W)
+{
+	const int threads = pool_threads(p);
+	int64_t blocks = div_up(M, pool_kernels(p)->nt_rows(W->cols)), rows = div_up(M, max64(blocks, 1));
+	int64_t cols = TASK_MACS / (max64(rows, 1) * max64(W->cols, 1));
+	int64_t share = threads == 1 ? W->rows : W->rows * blocks / (threads * TASKS_EACH);
+	cols = div_up(max64(cols, M > 1 ? max64(share, COLS_ROWS) : COLS_LEAST), COLS_ROUND) * COLS_ROUND;
 	return (Cut){ rows, cols, rows ? div_up(M, rows) : 0, div_up(W->rows, cols) };
 }
 
@@ -60,14 +67,14 @@ static void nt_do(void *arg, int i, int worker)
 void gemm_nt(Pool *p, int64_t M, const real *x, int64_t ldx, const Mat *W, real *y, int64_t ldy, unsigned flags)
 {
 	NtJob j = { .p = p, .whole = { .M = M, .x = x, .ldx = ldx, .W = W, .y = y, .ldy = ldy, .flags = flags },
-		.cut = nt_cut(pool_kernels(p), M, W) };
+		.cut = nt_cut(p, M, W) };
 	par_for(p, (int)(j.cut.n_rows * j.cut.n_cols), nt_do, &j);
 }
 
 void gemm_nt_one(Pool *p, int worker, int64_t M, const real *x, int64_t ldx, const Mat *W, real *y, int64_t ldy, unsigned flags)
 {
 	NtTask whole = { .M = M, .x = x, .ldx = ldx, .W = W, .y = y, .ldy = ldy, .flags = flags };
-	Cut c = nt_cut(pool_kernels(p), M, W);
+	Cut c = nt_cut(p, M, W);
 	c.cols = W->rows ? W->rows : 1;
 	for (int64_t i = 0; i < c.n_rows; i++)
 		nt_run(p, worker, nt_task(whole, c, i, 0));
@@ -82,7 +89,7 @@ static void group_do(void *arg, int i, int worker)
 		NtTask t = j->whole;
 		t.M = j->row[g + 1] - j->row[g];
 		t.W = j->whole.W + g;
-		Cut c = nt_cut(pool_kernels(j->p), t.M, t.W);
+		Cut c = nt_cut(j->p, t.M, t.W);
 		if (at < c.n_rows * c.n_cols) {
 			t.x += j->row[g] * t.ldx;
 			t.y += j->row[g] * t.ldy;
@@ -100,7 +107,7 @@ void gemm_nt_grouped(Pool *p, int n_groups, const int64_t *row, const real *x, i
 		.n_groups = n_groups, .row = row };
 	int64_t tasks = 0;
 	for (int g = 0; g < n_groups; g++) {
-		Cut c = nt_cut(pool_kernels(p), row[g + 1] - row[g], W + g);
+		Cut c = nt_cut(p, row[g + 1] - row[g], W + g);
 		tasks += c.n_rows * c.n_cols;
 	}
 	par_for(p, (int)tasks, group_do, &j);

@@ -1,11 +1,12 @@
 /* kern_nt.h - gemm_nt of one task. Included by kern.c only.
  *
- * x is laid out in strips of mr rows, vector by vector: [vector][row of the strip]. Rows of W are read where they lie; only
- * dtypes other than real and bf16 are expanded first, a block of rows and K at a time, into scratch that all strips then use.
- * Accumulators wait in scratch between two blocks of K, so that the chain of an element is the same whichever way it was cut.
+ * x meets W in strips of mr rows. Rows of real x and W are read where they lie; W of dtypes other than real and bf16 is expanded
+ * first, a block of rows and K at a time, into scratch that all strips then use. Accumulators wait in scratch between two blocks
+ * of K, so that the chain of an element is the same whichever way it was cut.
  *
- * bf16 pairs: vector 2b of x holds the even elements of block b (2L of them), vector 2b+1 the odd ones, so that W is unpacked
- * with one shift and one mask; both products go to the one accumulator. */
+ * For W in bf16, x is laid out anew, strip by strip: [vector][row of the strip]. Pairs: vector 2b of x holds the even elements of
+ * block b (2L of them), vector 2b+1 the odd ones, so that W is unpacked with one shift and one mask; both products go to the one
+ * accumulator. */
 #ifndef NUM_KERN_NT_H
 #define NUM_KERN_NT_H
 #include "num/kern_vec.h"
@@ -24,19 +25,22 @@ enum { STRIP = 4, UNIT = 12 };
 #endif
 #define TILE_COLS(mr, nr) [mr] = nr,
 static const int NT_COLS[STRIP + 1] = { EACH_TILE(TILE_COLS) };
-enum { COLS_MAX = 8, TILE_MAX = 24, STREAM_ROWS = 2, LINE_BYTES = 64, K_BLOCK = 1024, X_BYTES = 512 << 10, ROWS_MAX = 192 };
+enum { COLS_MAX = 8, TILE_MAX = 24, STREAM_ROWS = 2, LINE_BYTES = 64, K_BLOCK = 1024, X_BYTES = 512 << 10, ROWS_MAX = 192,
+	AHEAD_ROW = 2 << 10, AHEAD_LEAST = 8 << 10, AHEAD_MOST = 16 << 10 };
 
-typedef enum Feed { FEED_REAL, FEED_PAIRS, FEED_DOT } Feed; /* how W meets x: natural order, bf16 pairs, bf16 dot product */
+typedef enum Feed { FEED_REAL, FEED_PAIRS, FEED_DOT } Feed; /* how W meets x: row by row, bf16 pairs, bf16 dot product */
 
 /* A run of tiles: one strip of x with `cols` rows of W, in groups of nr; `full` steps of K and `part` elements after them. */
 typedef struct Run {
-	const char *x;
+	const char *x;             /* FEED_REAL: the first row, and bytes between rows */
+	int64_t x_row;
 	const char *w;             /* the first row of W, and bytes between rows */
 	int64_t w_row;
 	int64_t full, part;        /* part in bytes */
 	real *state;               /* accumulators between two blocks of K, tile after tile */
 	bool resume, save;         /* start from state; leave them there rather than reduce into y */
 	bool add;
+	int64_t ahead;             /* bytes: W is asked for that far ahead of a tile, in the order it lies in; 0: not */
 	real *y;
 	int64_t ldy, cols;
 } Run;
@@ -44,9 +48,10 @@ typedef struct Run {
 /* What one tile of a run works on. A missing column is computed on a copy of the row before it and dropped. */
 typedef struct Tile {
 	const char *w[COLS_MAX];
+	const char *x[STRIP];           /* FEED_REAL */
 	real *state, *y;
 	int cols;
-	char tail[COLS_MAX][sizeof(V)]; /* a step of W is one vector in every feed */
+	char tail[COLS_MAX + STRIP][sizeof(V)]; /* a step of a row is one vector in every feed */
 } Tile;
 
 static Feed feed_of(const Mat *W, unsigned flags)
@@ -67,7 +72,7 @@ INLINE int64_t feed_step(Feed f)
 
 INLINE size_t feed_bytes(Feed f)
 {
-	return f == FEED_PAIRS ? 2 * sizeof(V) : f == FEED_DOT ? sizeof(VU) : sizeof(V);
+	return f == FEED_PAIRS ? 2 * sizeof(V) : sizeof(V);
 }
 
 /* Four sums or the `cols` first of them. */
@@ -106,11 +111,27 @@ INLINE void tile_finish(const Run *u, const Tile *t, int mr, int nr, V acc[TILE_
 		}
 }
 
-INLINE void step_real(int mr, int nr, V *acc, const char *x, const V *w)
+/* The products of one vector of each row of a laid-out strip with nr vectors of W. */
+INLINE void step_strip(int mr, int nr, V *acc, const char *x, const V *w)
 {
 	UNROLL
 	for (int r = 0; r < mr; r++) {
 		V a = v_load(x + (size_t)r * sizeof(V));
+		UNROLL
+		for (int j = 0; j < nr; j++)
+			acc[r * nr + j] = v_fma(a, w[j], acc[r * nr + j]);
+	}
+}
+
+INLINE void step_real(int mr, int nr, V *acc, const Tile *t, int64_t at)
+{
+	V w[COLS_MAX];
+	UNROLL
+	for (int j = 0; j < nr; j++)
+		w[j] = v_load(t->w[j] + at);
+	UNROLL
+	for (int r = 0; r < mr; r++) {
+		V a = v_load(t->x[r] + at);
 		UNROLL
 		for (int j = 0; j < nr; j++)
 			acc[r * nr + j] = v_fma(a, w[j], acc[r * nr + j]);
@@ -147,12 +168,12 @@ INLINE void step_pairs(int mr, int nr, V *acc, const Tile *t, const char *x, int
 	UNROLL
 	for (int j = 0; j < nr; j++)
 		w[j] = v_even(v_load_pairs(t->w[j] + at));
-	step_real(mr, nr, acc, x, w);
+	step_strip(mr, nr, acc, x, w);
 	__asm__ volatile("" : "+r"(at));
 	UNROLL
 	for (int j = 0; j < nr; j++)
 		w[j] = v_odd_spare(v_load_pairs(t->w[j] + at));
-	step_real(mr, nr, acc, x + (size_t)mr * sizeof(V), w);
+	step_strip(mr, nr, acc, x + (size_t)mr * sizeof(V), w);
 }
 
 #if KERN_DOT_BF16
@@ -174,35 +195,45 @@ INLINE void step_dot(int mr, int nr, V *acc, const Tile *t, const char *x, int64
 #define step_dot step_pairs /* no set without the instruction chooses FEED_DOT */
 #endif
 
-/* One step of all columns at byte `at` of the rows of W. */
-INLINE void tile_step(Feed f, int mr, int nr, V *acc, const Tile *t, const char *x, int64_t at)
+/* While nr rows of W are worked on side by side, the lines `ahead` of them are asked for in the order they lie in. The processor by
+ * itself sees nr short streams, loses each at its end, and fetches rows of 0.5 to 2 KiB from memory at half the rate (measured on
+ * Zen 3; with rows of 4 KiB there is no difference). With one strip of few rows they go to L1, else to L2. */
+INLINE void lines_ask(int mr, int nr, int64_t wide, const char **next)
 {
+	UNROLL
+	for (int i = 0; i < nr * (int)wide; i += LINE_BYTES)
+		__builtin_prefetch(*next + i, 0, mr <= STREAM_ROWS ? 3 : 2);
+	*next += nr * wide;
+}
+
+/* One step of all columns at byte `at` of the rows of W. */
+INLINE void tile_step(Feed f, int mr, int nr, V *acc, const Tile *t, const char *x, int64_t at, const char **next)
+{
+	if (next)
+		lines_ask(mr, nr, f == FEED_REAL ? (int64_t)sizeof(V) : (int64_t)sizeof(VU), next);
 	if (f == FEED_DOT) {
 		step_dot(mr, nr, acc, t, x, at);
 	} else if (f == FEED_PAIRS) {
 		step_pairs(mr, nr, acc, t, x, at);
 	} else {
-		V w[COLS_MAX];
-		UNROLL
-		for (int j = 0; j < nr; j++)
-			w[j] = v_load(t->w[j] + at);
-		step_real(mr, nr, acc, x, w);
+		step_real(mr, nr, acc, t, at);
 	}
 }
 
-/* The last, partial step of each column is made whole in a copy; apart, so that its calls do not cost the loop registers. */
-static __attribute__((noinline)) void tail_fill(Tile *t, int nr, int64_t at, int64_t bytes)
+/* The last, partial step of each row is made whole in a copy; apart, so that its calls do not cost the loop registers. mr 0: x is
+ * laid out, and whole. */
+static __attribute__((noinline)) void tail_fill(Tile *t, int mr, int nr, int64_t at, int64_t bytes)
 {
 	memset(t->tail, 0, sizeof t->tail);
-	for (int j = 0; j < nr; j++) {
-		memcpy(t->tail[j], t->w[j] + at, (size_t)bytes);
-		t->w[j] = t->tail[j];
+	for (int i = 0; i < nr + mr; i++) {
+		const char **row = i < nr ? t->w + i : t->x + i - nr;
+		memcpy(t->tail[i], *row + at, (size_t)bytes);
+		*row = t->tail[i];
 	}
 }
 
-/* mr, nr and f are literals at each call, so that acc lives in registers. Nothing is prefetched here: the rows are
- * streams that the processor follows by itself, and asking for them was slower (measured on Zen 3). */
-INLINE void tile_run(Feed f, int mr, int nr, const Run *u, Tile *t)
+/* mr, nr, f and ask are literals at each call, so that acc lives in registers. */
+INLINE void tile_run(Feed f, int mr, int nr, bool ask, const Run *u, Tile *t)
 {
 	V acc[TILE_MAX];
 	UNROLL
@@ -210,13 +241,14 @@ INLINE void tile_run(Feed f, int mr, int nr, const Run *u, Tile *t)
 		acc[i] = u->resume ? v_load(t->state + i * VL) : v_set(0);
 	const int64_t wide = f == FEED_REAL ? (int64_t)sizeof(V) : (int64_t)sizeof(VU);
 	const char *x = u->x;
+	const char *next = t->w[0] + u->ahead;
 	int64_t full = u->full, part = u->part;
 	for (;;) {
 		for (int64_t at = 0; at < full * wide; at += wide, x += (size_t)mr * feed_bytes(f))
-			tile_step(f, mr, nr, acc, t, x, at);
+			tile_step(f, mr, nr, acc, t, x, at, ask ? &next : NULL);
 		if (!part)
 			break;
-		tail_fill(t, nr, full * wide, part);
+		tail_fill(t, f == FEED_REAL ? mr : 0, nr, full * wide, part);
 		full = 1;
 		part = 0;
 	}
@@ -234,7 +266,13 @@ INLINE void tiles_run(Feed f, int mr, int nr, const Run *u)
 		UNROLL
 		for (int j = 0; j < nr; j++)
 			t.w[j] = w + (j < t.cols ? j : t.cols - 1) * u->w_row;
-		tile_run(f, mr, nr, u, &t);
+		UNROLL
+		for (int r = 0; f == FEED_REAL && r < mr; r++)
+			t.x[r] = u->x + r * u->x_row;
+		if (u->ahead)
+			tile_run(f, mr, nr, true, u, &t);
+		else
+			tile_run(f, mr, nr, false, u, &t);
 		w += nr * u->w_row;
 		t.state += mr * nr * VL;
 		t.y += nr;
@@ -261,15 +299,15 @@ INLINE V x_round(V v, bool bf16)
 	return bf16 ? v_round_bf16(v) : v;
 }
 
-static void x_pack_real(int mr, int64_t K, const real *x, int64_t ldx, bool bf16, char *out)
+/* Rows rounded to bf16. */
+static void x_round_rows(int64_t M, int64_t K, const real *x, int64_t ldx, char *out, size_t row)
 {
 	const int64_t full = K / VL, part = K % VL;
-	for (int r = 0; r < mr; r++, x += ldx) {
-		char *o = out + (size_t)r * sizeof(V);
-		for (int64_t v = 0; v < full; v++, o += (size_t)mr * sizeof(V))
-			v_store(o, x_round(v_load(x + v * VL), bf16));
+	for (; M > 0; M--, x += ldx, out += row) {
+		for (int64_t v = 0; v < full; v++)
+			v_store(out + (size_t)v * sizeof(V), v_round_bf16(v_load(x + v * VL)));
 		if (part)
-			v_store(o, x_round(v_load_part(x + full * VL, part, 0), bf16));
+			v_store(out + (size_t)full * sizeof(V), v_round_bf16(v_load_part(x + full * VL, part, 0)));
 	}
 }
 
@@ -353,7 +391,7 @@ typedef struct Nt {
 	const NtTask *t;
 	Feed feed;
 	int64_t K, steps;    /* steps of the whole K, the last one perhaps partial */
-	size_t row_bytes;    /* of a row of laid-out x */
+	size_t row_bytes;    /* between rows of x, or of a row of a laid-out strip */
 	char *x;
 	char *w;             /* UNIT rows of one block of K, W_ROW bytes apart */
 	real *state;         /* accumulators between blocks of K, UNIT vectors for each row */
@@ -371,7 +409,7 @@ static void x_lay_out(const Nt *s)
 		const real *x = t->x + st.row * t->ldx;
 		char *out = s->x + (size_t)st.row * s->row_bytes;
 		if (s->feed == FEED_REAL)
-			x_pack_real(st.mr, s->K, x, t->ldx, bf16, out);
+			x_round_rows(st.mr, s->K, x, t->ldx, out, s->row_bytes);
 		else if (s->feed == FEED_PAIRS)
 			x_pack_pairs(st.mr, s->K, x, t->ldx, bf16, out);
 		else
@@ -382,8 +420,17 @@ static void x_lay_out(const Nt *s)
 static Run run_of(const Nt *s, Strip st, int64_t n0, int64_t n1)
 {
 	const NtTask *t = s->t;
-	return (Run){ .x = s->x + (size_t)st.row * s->row_bytes, .add = t->flags & GEMM_ACC,
+	return (Run){ .x = s->x + (size_t)st.row * s->row_bytes, .x_row = (int64_t)s->row_bytes, .add = t->flags & GEMM_ACC,
 		.y = t->y + st.row * t->ldy + n0, .ldy = t->ldy, .cols = (t->n1 < n1 ? t->n1 : n1) - n0 };
+}
+
+/* How far ahead the first strip asks for W: about a tile's rows, or the columns that all strips use before the next ones. */
+static int64_t ahead_of(int64_t row, int mr)
+{
+	int64_t tile = row * NT_COLS[mr];
+	if (row > AHEAD_ROW)
+		return 0;
+	return mr > STREAM_ROWS ? row * UNIT : tile < AHEAD_LEAST ? AHEAD_LEAST : tile > AHEAD_MOST ? AHEAD_MOST : tile;
 }
 
 static void run_direct(const Nt *s, int64_t n0, int64_t n1)
@@ -397,6 +444,7 @@ static void run_direct(const Nt *s, int64_t n0, int64_t n1)
 		u.w_row = row;
 		u.full = s->K / step;
 		u.part = s->K % step * (int64_t)(dtype_bits(W->dtype) / 8);
+		u.ahead = i == 0 ? ahead_of(row, st.mr) : 0;
 		TILES[st.mr - 1][s->feed](&u);
 	}
 }
@@ -416,10 +464,11 @@ static void run_block(const Nt *s, int64_t n0, int unit, int64_t s0, int64_t s1)
 	for (int64_t i = 0, strips = strip_count(s->t->M); i < strips; i++) {
 		Strip st = strip_at(s->t->M, i);
 		Run u = run_of(s, st, n0, n0 + unit);
-		u.x += (size_t)(s0 * st.mr) * sizeof(V);
+		u.x += (size_t)s0 * sizeof(V);
 		u.w = s->w;
 		u.w_row = W_ROW;
-		u.full = s1 - s0;
+		u.full = (s1 < s->steps ? s1 : s->K / VL) - s0;
+		u.part = s1 < s->steps ? 0 : s->K % VL * (int64_t)sizeof(real);
 		u.state = s->state + st.row * UNIT * VL;
 		u.resume = s0 > 0;
 		u.save = s1 < s->steps;
@@ -428,15 +477,12 @@ static void run_block(const Nt *s, int64_t n0, int unit, int64_t s0, int64_t s1)
 	}
 }
 
-/* Rows [n0, n0 + rows) of W as real, steps [s0, s1), the last one filled up with zeros. */
+/* Rows [n0, n0 + rows) of W as real, steps [s0, s1). */
 static void w_expand(const Nt *s, int64_t n0, int rows, int64_t s0, int64_t s1)
 {
 	const int64_t k0 = s0 * VL, k1 = s1 * VL < s->K ? s1 * VL : s->K;
-	for (int j = 0; j < rows && n0 + j < s->t->n1; j++) {
-		char *out = s->w + (size_t)j * W_ROW;
-		row_expand(s->t->W, n0 + j, k0, k1 - k0, (real *)(void *)out);
-		memset(out + (size_t)(k1 - k0) * sizeof(real), 0, (size_t)(s1 * VL - k1) * sizeof(real));
-	}
+	for (int j = 0; j < rows && n0 + j < s->t->n1; j++)
+		row_expand(s->t->W, n0 + j, k0, k1 - k0, (real *)(void *)(s->w + (size_t)j * W_ROW));
 }
 
 /* Where the block after steps [s0, s1) of columns from n on lies: further along the same rows, or in the next ones. */
@@ -489,10 +535,12 @@ static void nt(const NtTask *t)
 	char *p = t->scratch;
 	Nt s = { .t = t, .feed = feed, .K = K, .steps = steps, .row_bytes = (size_t)steps * feed_bytes(feed),
 		.w = p, .state = (real *)(void *)(p + W_ALL), .x = p + W_ALL + (size_t)t->M * UNIT * sizeof(V) };
-	if (t->M == 1 && feed == FEED_REAL && K % VL == 0 && !(t->flags & GEMM_X_BF16))
-		s.x = (char *)(uintptr_t)t->x; /* one row of whole vectors is laid out already; it is only read */
-	else
+	if (feed == FEED_REAL && !(t->flags & GEMM_X_BF16)) {
+		s.x = (char *)(uintptr_t)t->x; /* it is only read */
+		s.row_bytes = (size_t)t->ldx * sizeof(real);
+	} else {
 		x_lay_out(&s);
+	}
 	if (K > 0 && t->W->dtype != REAL_DTYPE && t->W->dtype != DT_BF16) {
 		run_blocks(&s);
 		return;

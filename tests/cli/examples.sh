@@ -11,6 +11,9 @@ cp "$srcdir/tests/screen/v3.rec" run.rec
 
 "$LATHE" help --examples | while read -r line; do
 	case $line in
+	*'--as svg'* | *'--as png'*) "$LATHE" doctor | grep -q 'png through cairo' || { echo "skip $line"; continue; } ;;
+	esac
+	case $line in
 	*' &') # an engine for the examples after it
 		sh -c "$line" >engine.out 2>&1
 		for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -31,6 +34,7 @@ done >"$tmp/results"
 while read -r status line; do
 	case $status in
 	'#') echo "# $line" ;;
+	skip) skip "$line" "built without cairo" ;;
 	*) result "$status" "$line" ;;
 	esac
 done <"$tmp/results"

@@ -11,8 +11,8 @@ socket=none
 terminals=0
 trap 'tm kill-server 2>/dev/null; stop_engines; rm -rf "$tmp"' EXIT
 
-tm() {
-	tmux -L "$socket" -f /dev/null "$@"
+tm() { # with a shell of our own: the user's may be nologin
+	SHELL=/bin/sh tmux -L "$socket" -f /dev/null "$@"
 }
 
 stop_engines() {
@@ -25,7 +25,7 @@ stop_engines() {
 terminal() { # terminal COLUMNS ROWS
 	tm kill-server 2>/dev/null
 	socket=lathe-test-$$-$((terminals += 1)) # a server that is going is not asked for a new terminal
-	tm new-session -d -x "$1" -y "$2" "env PS1='READY ' ENV= XDG_RUNTIME_DIR='$XDG_RUNTIME_DIR' LC_ALL=C.UTF-8 sh -i" || exit 99
+	tm new-session -d -x "$1" -y "$2" "exec env PS1='READY ' ENV= XDG_RUNTIME_DIR='$XDG_RUNTIME_DIR' LC_ALL=C.UTF-8 sh -i" || exit 99
 	seen READY
 }
 
