@@ -4,7 +4,8 @@
 
 /* A task should be worth a hand-over (about a microsecond or more of work) and leave enough of them to share. With more than one row
  * every task lays x out anew: many columns should share that, so a worker gets few tasks. */
-enum { TASK_MACS = 1 << 17, COLS_ROUND = 24, COLS_LEAST = 48, COLS_ROWS = 192, TASKS_EACH = 4, NN_ROWS = 96, NN_COLS = 192 };
+enum { TASK_MACS = 1 << 17, COLS_ROUND = 24, COLS_LEAST = 48, COLS_ROWS = 192, TASKS_EACH = 4, NN_FEW = 8, NN_COLS = 192,
+	NN_COLS_LEAST = 64, NN_ROUND = 12 };
 
 typedef struct Cut {
 	int64_t rows, cols;       /* of the result, per task */
@@ -119,12 +120,20 @@ typedef struct NnJob {
 	Cut cut;
 } NnJob;
 
-/* Few rows: wide pieces of columns, so that W streams along its rows; many rows: blocks whose part of W fits scratch. */
-static Cut nn_cut(int64_t M, int64_t N, int64_t K)
+/* Few rows: wide pieces of columns, so that W streams along its rows. Many: all columns share a block of rows of g, as far as there
+ * are tasks enough. */
+static Cut nn_cut(const Pool *p, int64_t M, int64_t N, int64_t K)
 {
-	int64_t blocks = div_up(M, NN_ROWS), rows = div_up(M, blocks ? blocks : 1);
-	int64_t cols = TASK_MACS / ((rows ? rows : 1) * (N ? N : 1));
-	cols = cols < NN_COLS ? NN_COLS : div_up(cols, NN_COLS) * NN_COLS;
+	const int threads = pool_threads(p);
+	int64_t blocks = div_up(M, NN_TASK_ROWS), rows = div_up(M, max64(blocks, 1));
+	int64_t cols = TASK_MACS / (max64(rows, 1) * max64(N, 1)), round = NN_COLS;
+	if (rows > NN_FEW) {
+		rows = blocks > 1 ? div_up(rows, NN_ROUND) * NN_ROUND : rows;
+		blocks = div_up(M, rows);
+		round = NN_COLS_LEAST;
+		cols = max64(cols, threads == 1 ? K : K * blocks / (threads * TASKS_EACH));
+	}
+	cols = max64(div_up(cols, round), 1) * round;
 	return (Cut){ rows, cols, rows ? div_up(M, rows) : 0, div_up(K, cols) };
 }
 
@@ -149,7 +158,7 @@ static void nn_do(void *arg, int i, int worker)
 
 static void nn_all(Pool *p, NnTask whole)
 {
-	NnJob j = { p, whole, nn_cut(whole.M, whole.W->rows, whole.W->cols) };
+	NnJob j = { p, whole, nn_cut(p, whole.M, whole.W->rows, whole.W->cols) };
 	par_for(p, (int)(j.cut.n_rows * j.cut.n_cols), nn_do, &j);
 }
 
@@ -161,7 +170,7 @@ void gemm_nn(Pool *p, int64_t M, const real *g, int64_t ldg, const Mat *W, real 
 void gemm_nn_one(Pool *p, int worker, int64_t M, const real *g, int64_t ldg, const Mat *W, real *dx, int64_t lddx, unsigned flags)
 {
 	NnTask whole = { .M = M, .g = g, .g_row = ldg, .g_red = 1, .W = W, .d = dx, .ldd = lddx, .flags = flags };
-	Cut c = nn_cut(M, W->rows, W->cols);
+	Cut c = nn_cut(p, M, W->rows, W->cols);
 	for (int64_t i = 0; i < c.n_rows * c.n_cols; i++)
 		nn_run(p, worker, whole, c, i % c.n_rows, i / c.n_rows);
 }
@@ -171,4 +180,79 @@ void gemm_tn(Pool *p, int64_t M, const real *g, int64_t ldg, int64_t N, const re
 {
 	Mat X = { .data = x, .dtype = REAL_DTYPE, .rows = M, .cols = K, .stride = ldx };
 	nn_all(p, (NnTask){ .M = N, .g = g, .g_row = 1, .g_red = ldg, .W = &X, .d = dW, .ldd = lddw, .flags = flags });
+}
+
+/* Group i's product is `whole` with what depends on the group put in: rows of d and one W each (gemm_nn), or rows of g and X, and one d
+ * each (gemm_tn). */
+typedef struct NnGroups {
+	Pool *p;
+	NnTask whole;
+	Mat X;                /* gemm_tn: the first row */
+	real *const *dW;      /* NULL: gemm_nn */
+	int n_groups;
+	const int64_t *row;
+} NnGroups;
+
+static NnTask nn_group(const NnGroups *j, int i, Mat *X)
+{
+	NnTask t = j->whole;
+	const int64_t at = j->row[i], n = j->row[i + 1] - at;
+	if (j->dW) {
+		*X = j->X;
+		X->data = (const real *)X->data + at * X->stride;
+		X->rows = n;
+		t.W = X;
+		t.g += at * t.g_red;
+		t.d = j->dW[i];
+		t.M = t.d ? t.M : 0;
+	} else {
+		t.W += i;
+		t.g += at * t.g_row;
+		t.d += at * t.ldd;
+		t.M = n;
+	}
+	return t;
+}
+
+static void nn_group_do(void *arg, int i, int worker)
+{
+	const NnGroups *j = arg;
+	int64_t at = i;
+	for (int g = 0; g < j->n_groups; g++) {
+		Mat X;
+		NnTask t = nn_group(j, g, &X);
+		Cut c = nn_cut(j->p, t.M, t.W->rows, t.W->cols);
+		if (at < c.n_rows * c.n_cols) {
+			nn_run(j->p, worker, t, c, at % c.n_rows, at / c.n_rows);
+			return;
+		}
+		at -= c.n_rows * c.n_cols;
+	}
+}
+
+static void nn_groups_all(NnGroups j)
+{
+	int64_t tasks = 0;
+	for (int g = 0; g < j.n_groups; g++) {
+		Mat X;
+		NnTask t = nn_group(&j, g, &X);
+		Cut c = nn_cut(j.p, t.M, t.W->rows, t.W->cols);
+		tasks += c.n_rows * c.n_cols;
+	}
+	par_for(j.p, (int)tasks, nn_group_do, &j);
+}
+
+void gemm_nn_grouped(Pool *p, int n_groups, const int64_t *row, const real *g, int64_t ldg, const Mat *W, real *dx, int64_t lddx,
+	unsigned flags)
+{
+	nn_groups_all((NnGroups){ .p = p, .n_groups = n_groups, .row = row,
+		.whole = { .g = g, .g_row = ldg, .g_red = 1, .W = W, .d = dx, .ldd = lddx, .flags = flags } });
+}
+
+void gemm_tn_grouped(Pool *p, int n_groups, const int64_t *row, const real *g, int64_t ldg, int64_t N, const real *x, int64_t ldx,
+	int64_t K, real *const *dW, int64_t lddw, unsigned flags)
+{
+	nn_groups_all((NnGroups){ .p = p, .n_groups = n_groups, .row = row, .dW = dW,
+		.X = { .data = x, .dtype = REAL_DTYPE, .cols = K, .stride = ldx },
+		.whole = { .M = N, .g = g, .g_row = 1, .g_red = ldg, .ldd = lddw, .flags = flags } });
 }

@@ -31,6 +31,12 @@ void gemm_tn(Pool *p, int64_t M, const real *g, int64_t ldg, int64_t N, const re
 /* Many products in one hand-over: experts. Group i takes rows [row[i], row[i+1]) of x and writes the same rows of y with
  * W[i]; all W have the same shape; groups may be empty. */
 void gemm_nt_grouped(Pool *p, int n_groups, const int64_t *row, const real *x, int64_t ldx, const Mat *W, real *y, int64_t ldy, unsigned flags);
+/* The gradients of that, in one hand-over each: dx (+)= g W[i] in the rows of group i, and dW[i] (+)= g^T x over them, which are
+ * [N,K] each; a dW[i] of NULL is passed over. */
+void gemm_nn_grouped(Pool *p, int n_groups, const int64_t *row, const real *g, int64_t ldg, const Mat *W, real *dx, int64_t lddx,
+	unsigned flags);
+void gemm_tn_grouped(Pool *p, int n_groups, const int64_t *row, const real *g, int64_t ldg, int64_t N, const real *x, int64_t ldx,
+	int64_t K, real *const *dW, int64_t lddw, unsigned flags);
 /* One thread, no pool; callable inside a task (attention heads). */
 void gemm_nt_one(Pool *p, int worker, int64_t M, const real *x, int64_t ldx, const Mat *W, real *y, int64_t ldy, unsigned flags);
 void gemm_nn_one(Pool *p, int worker, int64_t M, const real *g, int64_t ldg, const Mat *W, real *dx, int64_t lddx, unsigned flags);

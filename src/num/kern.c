@@ -29,9 +29,11 @@
 const Kernels JOIN(kernels_, SET) = {
 	.name = TEXT(SET), .lanes = VL,
 	.nt_rows = nt_rows, .nt_scratch = nt_scratch, .nt = nt,
-	.nn_scratch = (size_t)NN_BLOCK * NN_PITCH * sizeof(real), .nn = nn,
+	.nn_scratch = NN_SCRATCH, .nn = nn,
 	.row_max = row_max, .row_exp = row_exp, .row_sumsq = row_sumsq, .row_scale = row_scale,
 	.row_sigmoid = row_sigmoid, .row_swiglu = row_swiglu,
+	.row_dot = row_dot, .row_add = row_add, .row_mul_add = row_mul_add,
+	.row_swiglu_back = row_swiglu_back, .row_rmsnorm_back = row_rmsnorm_back, .row_adamw = row_adamw,
 	.probe_fma = probe_fma, .probe_read = probe_read, .probe_copy = probe_copy,
 #if KERN_DOT_BF16
 	.probe_bf16 = probe_bf16,

@@ -2,7 +2,8 @@
  * that starts from zero or from d. Included by kern.c only.
  *
  * Vectors run along k, so an element's bits cannot depend on the tile. A tile keeps its part of d in registers over a block of
- * n, and waits in d itself between blocks. Many rows of d: the block of W is copied (or expanded) to scratch first. */
+ * n, and waits in d itself between blocks. Many rows of d: columns of W go through scratch, a panel of one tile's width at a
+ * time, which stays in L1 while all strips of g pass by; a g that lies across (gemm_tn) is laid out strip by strip before. */
 #ifndef NUM_KERN_NN_H
 #define NUM_KERN_NN_H
 #include "num/kern_vec.h"
@@ -22,8 +23,11 @@ enum { NN_STRIP = 6, NN_WIDE = 2 };
 	X(6, 2) X(6, 1)
 static const int NN_COLS[NN_STRIP + 1] = { 0, 8, 4, 4, 2, 2, 2 };
 #endif
-/* Direct blocks have few rows of W, whose lines at one k share a cache set when the stride is a power of two. */
-enum { NN_DIRECT_ROWS = 8, NN_DIRECT_BLOCK = 8, NN_BLOCK = 128, NN_SPAN = 192, NN_PITCH = NN_SPAN + 16 };
+/* Direct blocks have few rows of W, whose lines at one k share a cache set when the stride is a power of two. A panel takes half
+ * of L1. Strips of g lie off the powers of two (NN_APART). W of less than NN_SMALL bytes is read where it lies. */
+enum { NN_DIRECT_ROWS = 8, NN_DIRECT_BLOCK = 8, NN_BLOCK = VL == 16 ? 96 : 256, NN_PANEL = NN_WIDE * VL, NN_APART = 16,
+	NN_LAID = NN_STRIP * NN_BLOCK + NN_APART, NN_SMALL = 16 << 10,
+	NN_LINE = 64 / sizeof(real), NN_ROWS_AHEAD = 6 };
 
 typedef struct NnTile {
 	const char *g;          /* g(m, n) at g + m * g_row + n * g_red bytes */
@@ -33,6 +37,7 @@ typedef struct NnTile {
 	int64_t n;
 	real *d;
 	int64_t ldd;
+	int64_t next;           /* elements from d to that of the tile that comes next, which is asked for; 0: not */
 	bool zero;              /* start from zero rather than from d */
 } NnTile;
 
@@ -49,6 +54,10 @@ INLINE void nn_run(bool bf16, int mr, int nv, const NnTile *t)
 	UNROLL
 	for (int i = 0; i < mr * nv; i++)
 		acc[i] = t->zero ? v_set(0) : v_load(t->d + (i / nv) * t->ldd + (i % nv) * VL);
+	UNROLL
+	for (int r = 0; r < mr; r++)
+		if (t->next)
+			__builtin_prefetch(t->d + t->next + r * t->ldd, 1);
 	const char *row = t->w;
 	for (int64_t n = 0; n < t->n; n++, row += t->w_row) {
 		V w[8];
@@ -107,23 +116,18 @@ static void nn_strip(bool bf16, int mr, int64_t cols, NnTile t)
 		nn_edge(bf16, mr, cols, &t);
 }
 
-/* All rows of d over columns [k, k + cols), with a block of n rows of W that begins at t->w. */
-static void nn_block(const NnTask *task, bool bf16, int64_t k, int64_t cols, int64_t n0, NnTile t)
+/* Strip i of M rows in strips as equal as can be. */
+typedef struct NnStrip { int64_t row; int mr; } NnStrip;
+
+static NnStrip nn_strip_at(int64_t M, int64_t strips, int64_t i)
 {
-	const int64_t strips = (task->M + NN_STRIP - 1) / NN_STRIP;
-	const size_t elem = bf16 ? 2 : sizeof(real);
-	t.zero = n0 == 0 && !(task->flags & GEMM_ACC);
-	const int64_t width = task->M > NN_DIRECT_ROWS ? NN_WIDE * VL : cols; /* a column of W stays in L1 over the strips */
-	for (int64_t c = 0; c < cols; c += width)
-		for (int64_t i = 0, row = 0; i < strips; i++) {
-			int mr = (int)((task->M + i) / strips);
-			t.g = (const char *)(task->g + row * task->g_row + n0 * task->g_red);
-			NnTile part = t;
-			part.d = task->d + row * task->ldd + k + c;
-			part.w = t.w + (size_t)c * elem;
-			nn_strip(bf16, mr, cols - c < width ? cols - c : width, part);
-			row += mr;
-		}
+	int64_t base = M / strips, more = M % strips;
+	return (NnStrip){ i * base + (i < more ? i : more), (int)(base + (i < more)) };
+}
+
+static int64_t nn_strips(int64_t M)
+{
+	return (M + NN_STRIP - 1) / NN_STRIP;
 }
 
 static void nn_zero(const NnTask *t)
@@ -137,29 +141,114 @@ static void nn_direct(const NnTask *t, NnTile tile)
 {
 	const bool bf16 = t->W->dtype == DT_BF16;
 	const size_t elem = dtype_bits(t->W->dtype) / 8;
+	const int64_t strips = nn_strips(t->M);
 	tile.w_row = t->W->stride * (int64_t)elem;
 	for (int64_t n = 0; n < t->W->rows; n += NN_DIRECT_BLOCK) {
 		tile.n = t->W->rows - n < NN_DIRECT_BLOCK ? t->W->rows - n : NN_DIRECT_BLOCK;
 		tile.w = (const char *)t->W->data + (size_t)(n * t->W->stride + t->k0) * elem;
-		nn_block(t, bf16, t->k0, t->k1 - t->k0, n, tile);
-	}
-}
-
-static void nn_copied(const NnTask *t, NnTile tile)
-{
-	real *w = t->scratch;
-	tile.w = t->scratch;
-	tile.w_row = NN_PITCH * (int64_t)sizeof(real);
-	for (int64_t k = t->k0; k < t->k1; k += NN_SPAN) {
-		int64_t cols = t->k1 - k < NN_SPAN ? t->k1 - k : NN_SPAN;
-		for (int64_t n = 0; n < t->W->rows; n += NN_BLOCK) {
-			tile.n = t->W->rows - n < NN_BLOCK ? t->W->rows - n : NN_BLOCK;
-			for (int64_t i = 0; i < tile.n; i++)
-				row_expand(t->W, n + i, k, cols, w + i * NN_PITCH);
-			nn_block(t, false, k, cols, n, tile);
+		tile.zero = n == 0 && !(t->flags & GEMM_ACC);
+		for (int64_t i = 0; i < strips; i++) {
+			NnStrip s = nn_strip_at(t->M, strips, i);
+			tile.g = (const char *)(t->g + s.row * t->g_row + n * t->g_red);
+			tile.d = t->d + s.row * t->ldd + t->k0;
+			nn_strip(bf16, s.mr, t->k1 - t->k0, tile);
 		}
 	}
 }
+
+/* A block of a g whose rows lie side by side: [strip][n][row of the strip]. */
+static void nn_lay_g(const NnTask *t, int64_t n0, int64_t n, real *out)
+{
+	const int64_t strips = nn_strips(t->M), base = t->M / strips, more = t->M % strips;
+	for (int64_t j = 0; j < n; j++) {
+		const real *g = t->g + (n0 + j) * t->g_red;
+		real *to = out;
+		for (int64_t m = 0; m < t->M; m += NN_LINE)
+			__builtin_prefetch(g + NN_ROWS_AHEAD * t->g_red + m);
+		for (int64_t i = 0; i < strips; i++, to += NN_LAID) {
+			int64_t mr = base + (i < more);
+			if (mr == NN_STRIP)
+				memcpy(to + j * NN_STRIP, g, NN_STRIP * sizeof *to);
+			else
+				for (int64_t r = 0; r < mr; r++)
+					to[j * mr + r] = g[r];
+			g += mr;
+		}
+	}
+}
+
+/* Columns [k, k + cols) of n rows of W as real, NN_PANEL apart. */
+static void nn_lay_w(const Mat *W, int64_t n0, int64_t n, int64_t k, int64_t cols, real *out)
+{
+	for (int64_t j = 0; j < n; j++, out += NN_PANEL) {
+		if (W->dtype != REAL_DTYPE || cols < NN_PANEL) {
+			row_expand(W, n0 + j, k, cols, out);
+			continue;
+		}
+		const char *row = (const char *)W->data + (size_t)((n0 + j) * W->stride + k) * sizeof(real);
+		UNROLL
+		for (int v = 0; v < NN_WIDE; v++)
+			v_store(out + v * VL, v_load(row + (size_t)v * sizeof(V)));
+	}
+}
+
+/* Asks for share i of the panel of W that comes next, while this one is worked on. */
+static void nn_ask(const Mat *W, int64_t n0, int64_t n, int64_t k, int64_t i, int64_t shares)
+{
+	const int64_t elem = dtype_bits(W->dtype) / 8, row = W->stride * elem;
+	const char *p = (const char *)W->data + n0 * row + k * elem;
+	const int64_t each = (n + shares - 1) / shares, end = (i + 1) * each < n ? (i + 1) * each : n;
+	for (int64_t j = i * each; j < end; j++)
+		for (int64_t at = 0; at < NN_PANEL * elem; at += 64)
+			__builtin_prefetch(p + j * row + at, 0, 2);
+}
+
+/* All strips of d over columns [k, k + cols) with the block of W at tile.w; laid: the block of g laid out, or NULL. */
+static void nn_panel(const NnTask *t, NnTile tile, int64_t n0, int64_t k, int64_t cols, const real *laid, bool ask)
+{
+	const int64_t strips = nn_strips(t->M), base = t->M / strips, more = t->M % strips;
+	ask = ask && k + 2 * NN_PANEL <= t->k1;
+	tile.d = t->d + k;
+	tile.g = (const char *)(laid ? laid : t->g + n0 * t->g_red);
+	for (int64_t i = 0; i < strips; i++) {
+		const int mr = (int)(base + (i < more));
+		tile.next = i + 1 < strips ? mr * t->ldd : 0;
+		if (laid)
+			tile.g_red = mr * (int64_t)sizeof(real);
+		if (ask)
+			nn_ask(t->W, n0, tile.n, k + NN_PANEL, i, strips);
+		if (cols == NN_PANEL)
+			NN_TILES[mr][NN_WIDE][0](&tile);
+		else
+			nn_strip(false, mr, cols, tile);
+		tile.d += mr * t->ldd;
+		tile.g += laid ? NN_LAID * (int64_t)sizeof(real) : mr * tile.g_row;
+	}
+}
+
+static void nn_panels(const NnTask *t, NnTile tile)
+{
+	const Mat *W = t->W;
+	const int64_t blocks = (W->rows + NN_BLOCK - 1) / NN_BLOCK, each = (W->rows + blocks - 1) / blocks;
+	const bool small = W->dtype == REAL_DTYPE && each * W->stride * (int64_t)sizeof(real) <= NN_SMALL, lay = t->g_red != 1;
+	real *panel = t->scratch, *laid = panel + NN_BLOCK * NN_PANEL;
+	for (int64_t n = 0; n < W->rows; n += each) {
+		tile.n = W->rows - n < each ? W->rows - n : each;
+		tile.zero = n == 0 && !(t->flags & GEMM_ACC);
+		tile.w_row = small ? W->stride * (int64_t)sizeof(real) : NN_PANEL * (int64_t)sizeof(real);
+		if (lay)
+			nn_lay_g(t, n, tile.n, laid);
+		for (int64_t k = t->k0; k < t->k1; k += NN_PANEL) {
+			int64_t cols = t->k1 - k < NN_PANEL ? t->k1 - k : NN_PANEL;
+			tile.w = small ? (const char *)W->data + (size_t)(n * W->stride + k) * sizeof(real) : (const char *)panel;
+			if (!small)
+				nn_lay_w(W, n, tile.n, k, cols, panel);
+			nn_panel(t, tile, n, k, cols, lay ? laid : NULL, !small);
+		}
+	}
+}
+
+enum { NN_SCRATCH = (NN_BLOCK * NN_PANEL + (NN_TASK_ROWS + NN_STRIP - 1) / NN_STRIP * NN_LAID) * (int)sizeof(real) };
 
 static void nn(const NnTask *t)
 {
@@ -169,6 +258,6 @@ static void nn(const NnTask *t)
 	else if (t->M <= NN_DIRECT_ROWS && (t->W->dtype == REAL_DTYPE || t->W->dtype == DT_BF16))
 		nn_direct(t, tile);
 	else
-		nn_copied(t, tile);
+		nn_panels(t, tile);
 }
 #endif

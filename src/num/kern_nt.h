@@ -202,7 +202,10 @@ INLINE void lines_ask(int mr, int nr, int64_t wide, const char **next)
 {
 	UNROLL
 	for (int i = 0; i < nr * (int)wide; i += LINE_BYTES)
-		__builtin_prefetch(*next + i, 0, mr <= STREAM_ROWS ? 3 : 2);
+		if (mr <= STREAM_ROWS)
+			__builtin_prefetch(*next + i, 0, 3);
+		else
+			__builtin_prefetch(*next + i, 0, 2);
 	*next += nr * wide;
 }
 

@@ -4,6 +4,7 @@
 #ifndef NUM_KERN_VEC_H
 #define NUM_KERN_VEC_H
 #include "num/dtype.h"
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 #if defined(KERN_AVX512BF16) || defined(KERN_AVX512) || defined(KERN_EMU512) || defined(KERN_AVX2) || defined(KERN_SSE2)
@@ -117,6 +118,21 @@ INLINE V v_fma(V a, V b, V c)
 	return c;
 #else
 	return a * b + c;
+#endif
+}
+
+INLINE V v_sqrt(V x)
+{
+#if KERN_WIDE
+	return (V)_mm512_sqrt_ps((__m512)x);
+#elif defined(KERN_AVX2)
+	return (V)_mm256_sqrt_ps((__m256)x);
+#elif defined(KERN_SSE2)
+	return (V)_mm_sqrt_ps((__m128)x);
+#else
+	for (int i = 0; i < VL; i++)
+		x[i] = (real)sqrt((double)x[i]);
+	return x;
 #endif
 }
 

@@ -19,7 +19,9 @@ typedef struct NtTask {
 	void *scratch; /* nt_scratch(M, W) bytes, 64-byte aligned */
 } NtTask;
 
-/* d[M, k0..k1) (+)= sum over n of g[m * g_row + n * g_red] W[n, k0..k1): gemm_nn, and gemm_tn with W = x and g transposed. */
+/* d[M, k0..k1) (+)= sum over n of g[m * g_row + n * g_red] W[n, k0..k1): gemm_nn (g_red 1), and gemm_tn with W = x and g
+ * transposed (g_row 1). M is at most NN_TASK_ROWS. */
+enum { NN_TASK_ROWS = 192 };
 typedef struct NnTask {
 	int64_t M;
 	const real *g;
@@ -31,6 +33,10 @@ typedef struct NnTask {
 	unsigned flags;
 	void *scratch; /* nn_scratch bytes, 64-byte aligned */
 } NnTask;
+
+/* One step of AdamW (training.md 2.13): g = factor grad; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; then w is made smaller by
+ * decay w, and by lr c1 m / (sqrt(c2 v) + eps). */
+typedef struct AdamStep { real b1, b2, eps, lr, decay, factor, c1, c2; } AdamStep;
 
 typedef struct Kernels {
 	const char *name;
@@ -47,6 +53,13 @@ typedef struct Kernels {
 	void (*row_scale)(int64_t n, const real *x, real s, const real *g, real *y); /* y = x * s * g; g NULL: ones */
 	void (*row_sigmoid)(int64_t n, const real *x, real *y);
 	void (*row_swiglu)(int64_t n, const real *a, const real *b, real *y);
+	real (*row_dot)(int64_t n, const real *x, const real *y);
+	void (*row_add)(int64_t n, real c, const real *x, real *y);                    /* y += c x */
+	void (*row_mul_add)(int64_t n, real c, const real *x, const real *g, real *y); /* y += c x g */
+	/* Gradients, set or added (add). swiglu: da, db may be NULL or one place. rmsnorm: r = 1 / rms of x. */
+	void (*row_swiglu_back)(int64_t n, const real *a, const real *b, const real *gy, real *da, bool add_a, real *db, bool add_b);
+	void (*row_rmsnorm_back)(int64_t n, const real *x, const real *g, const real *gy, real r, real *dx, bool add);
+	void (*row_adamw)(int64_t n, const AdamStep *a, const real *grad, real *w, real *m, real *v);
 	/* Limits: the loops that limits.c times. */
 	double (*probe_fma)(int64_t rounds);                             /* does the work, returns floating-point operations */
 	double (*probe_bf16)(int64_t rounds);                            /* the bf16 dot product; NULL where there is none */

@@ -87,11 +87,11 @@ static void score_grads(const Back *b, const Here *h)
 	}
 }
 
-/* out[M rows] += x[M, N] W */
-static void product(
-	const Back *b, const Here *h, int64_t M, const real *x, int64_t ldx, Mat W, real *out, int64_t ld)
+/* out[M rows] (+)= x[M, N] W */
+static void product(const Back *b, const Here *h, int64_t M, const real *x, int64_t ldx, Mat W, real *out,
+	int64_t ld, unsigned flags)
 {
-	gemm_nn_one(b->pool, h->worker, M, x, ldx, &W, out, ld, GEMM_ACC);
+	gemm_nn_one(b->pool, h->worker, M, x, ldx, &W, out, ld, flags);
 }
 
 static void tile_back(const Back *b, const Here *h)
@@ -99,24 +99,25 @@ static void tile_back(const Back *b, const Here *h)
 	const AttCore *c = b->c;
 	const AttGrads *g = b->g;
 	int64_t key = h->s->key0 + h->at, kh = h->head / c->group;
+	unsigned first = h->at == 0 && !g->add_q ? 0 : GEMM_ACC; /* every row sees the first block of keys */
 	probs_again(b, h);
 	score_grads(b, h);
 	if (g->q1.p)
 		product(b, h, h->nt, h->dS, ATT_KEYS, att_mat(&c->k1, key, kh, h->n, c->d1),
-			att_out(&g->q1, h->row, h->head), g->q1.ld);
+			att_out(&g->q1, h->row, h->head), g->q1.ld, first);
 	if (c->d2 && g->q2.p)
 		product(b, h, h->nt, h->dS, ATT_KEYS, att_mat(&c->k2, key, 0, h->n, c->d2),
-			att_out(&g->q2, h->row, h->head), g->q2.ld);
+			att_out(&g->q2, h->row, h->head), g->q2.ld, first);
 	if (g->v.p)
 		product(b, h, h->n, h->PT, ATT_ROWS, att_mat(&g->go, h->row, h->head, h->nt, c->dv),
-			att_out(&g->v, key, kh), g->v.ld);
+			att_out(&g->v, key, kh), g->v.ld, GEMM_ACC);
 	if (g->k1.p)
 		product(b, h, h->n, h->dST, ATT_ROWS, att_mat(&c->q1, h->row, h->head, h->nt, c->d1),
-			att_out(&g->k1, key, kh), g->k1.ld);
+			att_out(&g->k1, key, kh), g->k1.ld, GEMM_ACC);
 	if (c->d2 && g->k2.p) {
 		real *to = b->k2 ? b->k2 + kh * b->k2_size + key * c->d2 : att_out(&g->k2, key, 0);
 		product(b, h, h->n, h->dST, ATT_ROWS, att_mat(&c->q2, h->row, h->head, h->nt, c->d2), to,
-			b->k2 ? c->d2 : g->k2.ld);
+			b->k2 ? c->d2 : g->k2.ld, GEMM_ACC);
 	}
 }
 

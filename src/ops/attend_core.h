@@ -29,7 +29,8 @@ typedef struct AttCore {
 	real *lse;              /* [T * H]: log of each row's softmax sum; NULL: not wanted */
 } AttCore;
 
-typedef struct AttGrads { AttOut q1, q2, k1, k2, v; AttSide go; } AttGrads;
+/* add_q false: q1 and q2 are set, not added to. */
+typedef struct AttGrads { AttOut q1, q2, k1, k2, v; AttSide go; bool add_q; } AttGrads;
 
 void att_forward(Tape *t, const AttCore *c);
 /* Adds to the gradients that are wanted; needs c->lse, and c->o as forward left it. All operands must be

@@ -1,6 +1,7 @@
 /* op.c - what the ops share: refusals that name tensors and shapes, loops over rows, and leaves for test
  * cases. */
 #include "ops/op.h"
+#include "num/kernels.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -85,6 +86,8 @@ void op_rows_for(Tape *t, int64_t n, int64_t cost, OpRows fn, void *arg)
 }
 
 typedef struct Accumulate {
+	const Kernels *k;
+	bool set;               /* y is written, not added to */
 	int64_t cols;
 	real c;
 	const real *x;
@@ -99,16 +102,29 @@ static void accumulate_rows(void *arg, int64_t from, int64_t to)
 	for (int64_t r = from; r < to; r++) {
 		const real *x = a->x + r * a->ldx;
 		real *y = a->y + r * a->ldy;
-		for (int64_t i = 0; i < a->cols; i++)
-			y[i] += a->c * x[i];
+		if (a->set)
+			a->k->row_scale(a->cols, x, a->c, NULL, y);
+		else
+			a->k->row_add(a->cols, a->c, x, y);
 	}
 }
 
 void op_accumulate(
 	Tape *t, int64_t n_rows, int64_t n_cols, real c, const real *x, int64_t ldx, real *y, int64_t ldy)
 {
-	Accumulate a = { n_cols, c, x, ldx, y, ldy };
+	Accumulate a = { pool_kernels(tape_pool(t)), false, n_cols, c, x, ldx, y, ldy };
 	op_rows_for(t, n_rows, n_cols, accumulate_rows, &a);
+}
+
+void op_grad_send(Tape *t, Ten *x, real c, const real *g, int64_t ldg)
+{
+	bool add;
+	real *d = tape_grad_place(t, x, &add);
+	if (!d)
+		return;
+	int64_t n = ten_cols(x);
+	Accumulate a = { pool_kernels(tape_pool(t)), !add, n, c, g, ldg, d, n };
+	op_rows_for(t, ten_rows(x), n, accumulate_rows, &a);
 }
 
 Ten *case_leaf(Tape *t, OpCase *c, Dtype d, int64_t n_rows, int64_t n_cols, double spread)

@@ -9,7 +9,8 @@
 #define OPS_ALL(X) \
 	X(add) X(mul) X(scale) X(cols) X(rows) X(concat) X(pick) X(embed) X(linear) X(linear_bias) X(rmsnorm) \
 	X(swiglu) X(sigmoid) X(softmax) X(rope) X(attend) X(attend_scores) X(attend_probs) X(attend_values) \
-	X(attend_latent) X(route_choose) X(route_weights) X(dispatch) X(linear_grouped) X(combine)
+	X(attend_latent) X(route_choose) X(route_weights) X(dispatch) X(linear_grouped) X(combine) \
+	X(cross_entropy) X(balance)
 #define OP_EXTERN(name) extern const Op op_##name;
 OPS_ALL(OP_EXTERN)
 #undef OP_EXTERN
@@ -39,6 +40,9 @@ void op_rows_for(Tape *t, int64_t n, int64_t cost, OpRows fn, void *arg);
 /* y[rows,cols] += c * x, each with its own row stride. */
 void op_accumulate(
 	Tape *t, int64_t n_rows, int64_t n_cols, real c, const real *x, int64_t ldx, real *y, int64_t ldy);
+/* Sends c * g to the gradient of x, which has as many rows and columns; the rows of g lie ldg apart. x may be
+ * NULL. */
+void op_grad_send(Tape *t, Ten *x, real c, const real *g, int64_t ldg);
 
 /* A leaf of a test case: normal numbers times spread, rounded to dtype d; it needs a gradient when d is REAL.
  */

@@ -82,14 +82,14 @@ static void attend_bwd_x(Tape *t, Node *n)
 	AttCore c = core_of(n);
 	Ten *q = n->in[0], *k = n->in[1], *k_R = n->in[2], *v = n->in[3];
 	int64_t dq = a->d_k + a->d_r, W = ten_cols(n->out[0]);
-	real *gq = tape_grad(t, q);
 	AttGrads g = { .go = { op_grad_in(n->out[0]), REAL_DTYPE, W, a->d_v } };
-	g.q1 = (AttOut){ gq, ten_cols(q), dq };
-	g.q2 = (AttOut){ gq ? gq + a->d_k : NULL, ten_cols(q), dq };
 	g.k1 = (AttOut){ tape_grad(t, k), ten_cols(k), a->k_width };
 	if (k_R)
 		g.k2 = (AttOut){ tape_grad(t, k_R), ten_cols(k_R), 0 };
 	g.v = (AttOut){ tape_grad(t, v), ten_cols(v), a->v_width };
+	real *gq = tape_grad_place(t, q, &g.add_q); /* last: q may be one of the others */
+	g.q1 = (AttOut){ gq, ten_cols(q), dq };
+	g.q2 = (AttOut){ gq ? gq + a->d_k : NULL, ten_cols(q), dq };
 	if (!tape_failed(t))
 		att_backward(t, &c, &g);
 }

@@ -166,7 +166,7 @@ static void latent_bwd_x(Tape *t, Node *n)
 		.transposed = true };
 	heads_run(&u, a->H);
 	AttCore c = core_of(n, l);
-	AttGrads g = { .q1 = { l->gq, wide, r },
+	AttGrads g = { .add_q = true, .q1 = { l->gq, wide, r },
 		.q2 = { gq ? gq + a->d_k : NULL, ten_cols(q), dq },
 		.k1 = { gc, r, 0 },
 		.v = { gc, r, 0 },

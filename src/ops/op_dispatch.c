@@ -2,6 +2,7 @@
  * expert rows stand in the order of tokens, and a token's sum runs over its experts in ascending order, so
  * results do not depend on the batch. */
 #include "ops/op.h"
+#include "num/kernels.h"
 #include <string.h>
 
 /* offset[e+1] first counts the rows of e, then becomes their end. */
@@ -50,6 +51,8 @@ const Dispatch *dispatch_plan(Tape *t, Ten *topk, int E)
 
 /* One walk for all four directions: rows of tokens [from, to) with their K sorted rows. */
 typedef struct Move {
+	const Kernels *k;
+	bool add;               /* y is added to, not written */
 	const Dispatch *d;
 	const real *x;
 	int64_t ldx, n;
@@ -72,8 +75,10 @@ static void send_back_rows(void *arg, int64_t from, int64_t to)
 	for (int64_t i = from; i < to; i++)
 		for (int k = 0; k < m->d->K; k++) {
 			const real *g = m->g + m->d->slot[i * m->d->K + k] * m->n;
-			for (int64_t c = 0; c < m->n; c++)
-				m->y[i * m->n + c] += g[c];
+			if (k || m->add)
+				m->k->row_add(m->n, 1, g, m->y + i * m->n);
+			else
+				memcpy(m->y + i * m->n, g, (size_t)m->n * sizeof *m->y);
 		}
 }
 
@@ -86,9 +91,8 @@ static void dispatch_fwd(Tape *t, Node *n)
 
 static void dispatch_bwd_x(Tape *t, Node *n)
 {
-	Move m = {
-		.d = n->par, .n = ten_cols(n->out[0]), .y = tape_grad(t, n->in[0]), .g = op_grad_in(n->out[0])
-	};
+	Move m = { .k = pool_kernels(tape_pool(t)), .d = n->par, .n = ten_cols(n->out[0]), .g = op_grad_in(n->out[0]) };
+	m.y = tape_grad_place(t, n->in[0], &m.add);
 	if (m.y)
 		op_rows_for(t, m.d->T, m.n * m.d->K, send_back_rows, &m);
 }
@@ -176,22 +180,22 @@ static void combine_back_rows(void *arg, int64_t from, int64_t to)
 	for (int64_t i = from; i < to; i++)
 		for (int k = 0; k < K; k++) {
 			int64_t at = m->d->slot[i * K + k];
-			const real *g = m->g + i * m->n, *y = m->x + at * m->ldx;
-			real dot = 0;
-			for (int64_t c = 0; c < m->n; c++)
-				dot += g[c] * y[c];
+			const real *g = m->g + i * m->n;
 			if (m->dw)
-				m->dw[i * K + k] += dot;
-			for (int64_t c = 0; m->y && c < m->n; c++)
-				m->y[at * m->n + c] += m->w[i * K + k] * g[c];
+				m->dw[i * K + k] += m->k->row_dot(m->n, g, m->x + at * m->ldx);
+			if (m->y && m->add)
+				m->k->row_add(m->n, m->w[i * K + k], g, m->y + at * m->n);
+			else if (m->y)
+				m->k->row_scale(m->n, g, m->w[i * K + k], NULL, m->y + at * m->n);
 		}
 }
 
 static void combine_bwd_x(Tape *t, Node *n)
 {
 	const Ten *y = n->in[0];
-	Move m = { .d = n->par, .x = ten_real(y), .ldx = y->stride, .n = ten_cols(y), .y = tape_grad(t, n->in[0]),
+	Move m = { .k = pool_kernels(tape_pool(t)), .d = n->par, .x = ten_real(y), .ldx = y->stride, .n = ten_cols(y),
 		.w = op_row(t, n->in[1]), .dw = tape_grad(t, n->in[1]), .g = op_grad_in(n->out[0]) };
+	m.y = tape_grad_place(t, n->in[0], &m.add); /* each of its rows is one token's, so all are set */
 	if (!tape_failed(t))
 		op_rows_for(t, m.d->T, 2 * m.n * m.d->K, combine_back_rows, &m);
 }

@@ -1,12 +1,8 @@
 /* op_gates.c - sigmoid, softmax and SwiGLU: the non-linear functions of a block, row by row. */
 #include "ops/op.h"
+#include "num/kernels.h"
 #include "num/rows.h"
 #include <string.h>
-
-static real sigma(real x)
-{
-	return 1 / (1 + num_exp(-x));
-}
 
 static void swiglu_fwd(Tape *t, Node *n)
 {
@@ -15,27 +11,29 @@ static void swiglu_fwd(Tape *t, Node *n)
 		ten_real(y), y->stride);
 }
 
-typedef struct Glu { const real *a, *b, *gy; int64_t lda, ldb, n; real *da, *db; } Glu;
+typedef struct Glu {
+	const Kernels *k;
+	const real *a, *b, *gy;
+	int64_t lda, ldb, n;
+	real *da, *db;
+	bool add_a, add_b;
+} Glu;
 
-/* db = gy silu(a); da = gy b sigma(a) (1 + a (1 - sigma(a))) */
 static void glu_back_rows(void *arg, int64_t from, int64_t to)
 {
 	const Glu *p = arg;
 	for (int64_t r = from; r < to; r++)
-		for (int64_t i = 0; i < p->n; i++) {
-			real a = p->a[r * p->lda + i], g = p->gy[r * p->n + i], s = sigma(a);
-			if (p->db)
-				p->db[r * p->n + i] += g * a * s;
-			if (p->da)
-				p->da[r * p->n + i] += g * p->b[r * p->ldb + i] * s * (1 + a * (1 - s));
-		}
+		p->k->row_swiglu_back(p->n, p->a + r * p->lda, p->b + r * p->ldb, p->gy + r * p->n,
+			p->da ? p->da + r * p->n : NULL, p->add_a, p->db ? p->db + r * p->n : NULL, p->add_b);
 }
 
 static void swiglu_bwd_x(Tape *t, Node *n)
 {
 	const Ten *a = n->in[0], *b = n->in[1], *y = n->out[0];
-	Glu p = { ten_real(a), ten_real(b), op_grad_in(y), a->stride, b->stride, ten_cols(y),
-		tape_grad(t, n->in[0]), tape_grad(t, n->in[1]) };
+	Glu p = { .k = pool_kernels(tape_pool(t)), .a = ten_real(a), .b = ten_real(b), .gy = op_grad_in(y),
+		.lda = a->stride, .ldb = b->stride, .n = ten_cols(y) };
+	p.da = tape_grad_place(t, n->in[0], &p.add_a);
+	p.db = tape_grad_place(t, n->in[1], &p.add_b);
 	if (!tape_failed(t))
 		op_rows_for(t, ten_rows(y), 32 * p.n, glu_back_rows, &p);
 }

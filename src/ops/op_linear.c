@@ -36,14 +36,14 @@ static const real *operand(Tape *t, Format f, int64_t n_rows, int64_t n_cols, co
 	return a.y;
 }
 
-/* dx += g W */
-static void dgrad(Tape *t, const RecipeRule *r, int64_t M, const real *g, const Ten *W, real *dx)
+/* dx (+)= g W */
+static void dgrad(Tape *t, const RecipeRule *r, int64_t M, const real *g, const Ten *W, real *dx, bool add)
 {
 	Mat m = ten_mat(W);
 	int64_t ld = m.rows;
 	g = operand(t, r ? r->dgrad : FMT_NATIVE, M, m.rows, g, &ld);
 	if (g)
-		gemm_nn(tape_pool(t), M, g, ld, &m, dx, m.cols, GEMM_ACC);
+		gemm_nn(tape_pool(t), M, g, ld, &m, dx, m.cols, add ? GEMM_ACC : 0);
 }
 
 /* dW += g^T x */
@@ -83,9 +83,10 @@ static void linear_fwd(Tape *t, Node *n)
 static void linear_bwd_x(Tape *t, Node *n)
 {
 	const Linear *p = n->par;
-	real *dx = tape_grad(t, n->in[0]);
+	bool add;
+	real *dx = tape_grad_place(t, n->in[0], &add);
 	if (dx)
-		dgrad(t, p->rule, ten_rows(n->in[0]), op_grad_in(n->out[0]), n->in[1], dx);
+		dgrad(t, p->rule, ten_rows(n->in[0]), op_grad_in(n->out[0]), n->in[1], dx, add);
 }
 
 static void linear_bwd_w(Tape *t, Node *n)
@@ -218,25 +219,44 @@ static void grouped_bwd_x(Tape *t, Node *n)
 {
 	const Grouped *p = n->par;
 	const Ten *x = n->in[0], *y = n->out[0];
-	real *dx = tape_grad(t, n->in[0]);
-	for (int e = 0; dx && e < p->d->E && !tape_failed(t); e++) {
-		int64_t at = p->d->offset[e], M = p->d->offset[e + 1] - at;
-		if (M > 0)
-			dgrad(t, p->rule, M, op_grad_in(y) + at * ten_cols(y), p->W[e], dx + at * ten_cols(x));
+	bool add; /* each row has its expert, so all are set */
+	real *dx = tape_grad_place(t, n->in[0], &add);
+	if (!dx)
+		return;
+	int64_t ld = ten_cols(y);
+	const real *g = operand(t, p->rule ? p->rule->dgrad : FMT_NATIVE, ten_rows(y), ld, op_grad_in(y), &ld);
+	const Mat *m = expert_mats(t, p);
+	if (g && m)
+		gemm_nn_grouped(tape_pool(t), p->d->E, p->d->offset, g, ld, m, dx, ten_cols(x), add ? GEMM_ACC : 0);
+}
+
+/* Where the gradients of the experts' weights are; NULL for those without tokens. */
+static real **expert_grads(Tape *t, const Grouped *p, bool *any)
+{
+	real **dW = tape_alloc(t, (size_t)p->d->E * sizeof *dW);
+	*any = false;
+	for (int e = 0; dW && e < p->d->E; e++) {
+		dW[e] = p->d->offset[e] < p->d->offset[e + 1] ? tape_grad(t, p->W[e]) : NULL;
+		*any |= dW[e] != NULL;
 	}
+	return dW;
 }
 
 static void grouped_bwd_w(Tape *t, Node *n)
 {
 	const Grouped *p = n->par;
 	const Ten *x = n->in[0], *y = n->out[0];
-	for (int e = 0; e < p->d->E && !tape_failed(t); e++) {
-		int64_t at = p->d->offset[e], M = p->d->offset[e + 1] - at;
-		real *dW = M > 0 ? tape_grad(t, p->W[e]) : NULL;
-		if (dW)
-			wgrad(t, p->rule, M, op_grad_in(y) + at * ten_cols(y), ten_real(x) + at * x->stride, x->stride,
-				p->W[e], dW);
-	}
+	bool any;
+	real **dW = expert_grads(t, p, &any);
+	if (!any || tape_failed(t))
+		return;
+	Format f = p->rule ? p->rule->wgrad : FMT_NATIVE;
+	int64_t ldg = ten_cols(y), ldx = x->stride;
+	const real *g = operand(t, f, ten_rows(y), ten_cols(y), op_grad_in(y), &ldg);
+	const real *rows = operand(t, f, ten_rows(x), ten_cols(x), ten_real(x), &ldx);
+	if (g && rows)
+		gemm_tn_grouped(tape_pool(t), p->d->E, p->d->offset, g, ldg, ten_cols(y), rows, ldx, ten_cols(x), dW,
+			ten_cols(x), GEMM_ACC);
 }
 
 static Ten *grouped_case(Tape *t, int i, OpCase *c)

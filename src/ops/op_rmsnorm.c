@@ -1,5 +1,6 @@
 /* op_rmsnorm.c - root mean square normalisation of each row. */
 #include "ops/op.h"
+#include "num/kernels.h"
 #include "num/rows.h"
 #include <math.h>
 
@@ -18,41 +19,55 @@ static void rmsnorm_fwd(Tape *t, Node *n)
 			n->saved);
 }
 
-typedef struct NormBack { const real *x, *g, *gy, *rstd; int64_t ldx, n; real *dx; } NormBack;
+typedef struct NormBack {
+	const Kernels *k;
+	const real *x, *g, *gy, *rstd;
+	int64_t ldx, n, rows;
+	real *d;
+	bool add;
+} NormBack;
 
-/* dx = r a - x (r^3 / n) sum(a x), a = gy g */
+static NormBack norm_back(Tape *t, const Node *n)
+{
+	const Ten *x = n->in[0];
+	return (NormBack){ .k = pool_kernels(tape_pool(t)), .x = ten_real(x), .gy = op_grad_in(n->out[0]), .rstd = n->saved,
+		.ldx = x->stride, .n = ten_cols(x), .rows = ten_rows(x) };
+}
+
 static void norm_back_rows(void *arg, int64_t from, int64_t to)
 {
 	const NormBack *b = arg;
-	for (int64_t r = from; r < to; r++) {
-		const real *x = b->x + r * b->ldx, *gy = b->gy + r * b->n;
-		real *dx = b->dx + r * b->n, dot = 0, rs = b->rstd[r];
-		for (int64_t i = 0; i < b->n; i++)
-			dot += gy[i] * b->g[i] * x[i];
-		dot *= rs * rs * rs / (real)b->n;
-		for (int64_t i = 0; i < b->n; i++)
-			dx[i] += rs * gy[i] * b->g[i] - x[i] * dot;
-	}
+	for (int64_t r = from; r < to; r++)
+		b->k->row_rmsnorm_back(
+			b->n, b->x + r * b->ldx, b->g, b->gy + r * b->n, b->rstd[r], b->d + r * b->n, b->add);
 }
 
 static void rmsnorm_bwd_x(Tape *t, Node *n)
 {
-	const Ten *x = n->in[0];
-	NormBack b = { ten_real(x), op_row(t, n->in[1]), op_grad_in(n->out[0]), n->saved, x->stride, ten_cols(x),
-		tape_grad(t, n->in[0]) };
-	if (b.g && b.dx)
-		op_rows_for(t, ten_rows(x), 8 * b.n, norm_back_rows, &b);
+	NormBack b = norm_back(t, n);
+	b.g = op_row(t, n->in[1]);
+	b.d = tape_grad_place(t, n->in[0], &b.add);
+	if (b.g && b.d)
+		op_rows_for(t, b.rows, 8 * b.n, norm_back_rows, &b);
+}
+
+/* dg = sum over rows of gy x r, in ascending order for each column: tasks are blocks of columns. */
+enum { NORM_COLS = 64 };
+
+static void norm_back_weight(void *arg, int64_t from, int64_t to)
+{
+	const NormBack *b = arg;
+	int64_t at = from * NORM_COLS, end = to * NORM_COLS < b->n ? to * NORM_COLS : b->n;
+	for (int64_t r = 0; r < b->rows; r++)
+		b->k->row_mul_add(end - at, b->rstd[r], b->x + r * b->ldx + at, b->gy + r * b->n + at, b->d + at);
 }
 
 static void rmsnorm_bwd_w(Tape *t, Node *n)
 {
-	const Ten *x = n->in[0];
-	const real *rstd = n->saved, *gy = op_grad_in(n->out[0]);
-	int64_t w = ten_cols(x);
-	real *dg = tape_grad(t, n->in[1]);
-	for (int64_t r = 0; dg && r < ten_rows(x); r++)
-		for (int64_t i = 0; i < w; i++)
-			dg[i] += gy[r * w + i] * ten_real(x)[r * x->stride + i] * rstd[r];
+	NormBack b = norm_back(t, n);
+	b.d = tape_grad(t, n->in[1]);
+	if (b.d)
+		op_rows_for(t, (b.n + NORM_COLS - 1) / NORM_COLS, 2 * NORM_COLS * b.rows, norm_back_weight, &b);
 }
 
 static Ten *rmsnorm_case(Tape *t, int i, OpCase *c)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 typedef struct Rope { int H, width, from; const int32_t *pos; RopeTable table; } Rope;
-typedef struct Turn { const Rope *p; const real *x; real *y; int64_t ldx, ldy, n; int sign; } Turn;
+typedef struct Turn { const Rope *p; const real *x; real *y; int64_t ldx, ldy, n; int way; bool add; } Turn;
 
 /* Turns one head's d columns; way +1 forward, -1 back. */
 static void turn_head(const RopeTable *tb, int32_t pos, int way, const real *x, real *y, bool more)
@@ -22,52 +22,47 @@ static void turn_head(const RopeTable *tb, int32_t pos, int way, const real *x, 
 	}
 }
 
+static void copy_or_add(const real *x, int64_t n, real *y, bool add)
+{
+	if (!add)
+		memcpy(y, x, (size_t)n * sizeof *y);
+	else
+		for (int64_t i = 0; i < n; i++)
+			y[i] += x[i];
+}
+
 static void turn_rows(void *arg, int64_t from, int64_t to)
 {
 	const Turn *k = arg;
 	const Rope *p = k->p;
+	const int64_t heads = (int64_t)p->H * p->width, after = p->from + p->table.d;
 	for (int64_t r = from; r < to; r++) {
 		const real *x = k->x + r * k->ldx;
 		real *y = k->y + r * k->ldy;
-		if (p->table.d < p->width || p->H * p->width < k->n)
-			memcpy(y, x, (size_t)k->n * sizeof *y);
-		for (int h = 0; h < p->H; h++)
-			turn_head(&p->table, p->pos[r], 1, x + h * p->width + p->from, y + h * p->width + p->from, false);
+		for (int64_t at = 0; at < heads; at += p->width) {
+			copy_or_add(x + at, p->from, y + at, k->add);
+			turn_head(&p->table, p->pos[r], k->way, x + at + p->from, y + at + p->from, k->add);
+			copy_or_add(x + at + after, p->width - after, y + at + after, k->add);
+		}
+		copy_or_add(x + heads, k->n - heads, y + heads, k->add);
 	}
 }
 
 static void rope_fwd(Tape *t, Node *n)
 {
 	const Ten *x = n->in[0], *y = n->out[0];
-	Turn k = { n->par, ten_real(x), ten_real(y), x->stride, y->stride, ten_cols(x), 1 };
+	Turn k = { n->par, ten_real(x), ten_real(y), x->stride, y->stride, ten_cols(x), 1, false };
 	op_rows_for(t, ten_rows(x), 4 * k.n, turn_rows, &k);
-}
-
-static void turn_back_rows(void *arg, int64_t from, int64_t to)
-{
-	const Turn *k = arg;
-	const Rope *p = k->p;
-	for (int64_t r = from; r < to; r++) {
-		const real *g = k->x + r * k->n;
-		real *d = k->y + r * k->n;
-		for (int h = 0; h < p->H; h++) {
-			int64_t at = (int64_t)h * p->width;
-			for (int i = 0; i < p->width; i++)
-				if (i < p->from || i >= p->from + p->table.d)
-					d[at + i] += g[at + i];
-			turn_head(&p->table, p->pos[r], -1, g + at + p->from, d + at + p->from, true);
-		}
-		for (int64_t i = (int64_t)p->H * p->width; i < k->n; i++)
-			d[i] += g[i];
-	}
 }
 
 static void rope_bwd_x(Tape *t, Node *n)
 {
 	const Ten *y = n->out[0];
-	Turn k = { n->par, op_grad_in(y), tape_grad(t, n->in[0]), 0, 0, ten_cols(y), -1 };
+	int64_t w = ten_cols(y);
+	Turn k = { n->par, op_grad_in(y), NULL, w, w, w, -1, true };
+	k.y = tape_grad_place(t, n->in[0], &k.add);
 	if (k.y)
-		op_rows_for(t, ten_rows(y), 4 * k.n, turn_back_rows, &k);
+		op_rows_for(t, ten_rows(y), 4 * k.n, turn_rows, &k);
 }
 
 static Ten *rope_case(Tape *t, int i, OpCase *c)

@@ -64,11 +64,8 @@ static void add_fwd(Tape *t, Node *n)
 static void add_bwd_x(Tape *t, Node *n)
 {
 	const Ten *y = n->out[0];
-	for (int i = 0; i < 2; i++) {
-		real *d = tape_grad(t, n->in[i]);
-		if (d)
-			op_accumulate(t, ten_rows(y), ten_cols(y), 1, op_grad_in(y), ten_cols(y), d, ten_cols(y));
-	}
+	for (int i = 0; i < 2; i++)
+		op_grad_send(t, n->in[i], 1, op_grad_in(y), ten_cols(y));
 }
 
 static Ten *add_case(Tape *t, int i, OpCase *c)
@@ -153,10 +150,7 @@ static void scale_fwd(Tape *t, Node *n)
 static void scale_bwd_x(Tape *t, Node *n)
 {
 	const Ten *y = n->out[0];
-	real *d = tape_grad(t, n->in[0]);
-	if (d)
-		op_accumulate(
-			t, ten_rows(y), ten_cols(y), *(const real *)n->par, op_grad_in(y), ten_cols(y), d, ten_cols(y));
+	op_grad_send(t, n->in[0], *(const real *)n->par, op_grad_in(y), ten_cols(y));
 }
 
 static Ten *scale_case(Tape *t, int i, OpCase *c)

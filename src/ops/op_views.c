@@ -115,11 +115,8 @@ static void concat_bwd_x(Tape *t, Node *n)
 	const Ten *y = n->out[0];
 	int64_t at = 0;
 	for (int i = 0; i < 2; i++) {
-		int64_t w = ten_cols(n->in[i]);
-		real *d = tape_grad(t, n->in[i]);
-		if (d)
-			op_accumulate(t, ten_rows(y), w, 1, op_grad_in(y) + at, ten_cols(y), d, w);
-		at += w;
+		op_grad_send(t, n->in[i], 1, op_grad_in(y) + at, ten_cols(y));
+		at += ten_cols(n->in[i]);
 	}
 }
 

@@ -98,6 +98,13 @@ Ten *linear_grouped(Tape *t, Ten *x, Ten *const *W, const Dispatch *d);
 /* out_t = sum_k w_tk y[slot_tk], k ascending.  [T,h] */
 Ten *combine(Tape *t, Ten *y, Ten *w, const Dispatch *d);
 
+/* --- losses, [1,1] --- */
+/* y = -1/norm sum_t log softmax(z_t)[label_t] over rows with label >= 0; labels are copied. */
+Ten *cross_entropy(Tape *t, Ten *z, const int32_t *label, double norm);
+/* y = sum_q sum_i coef_qi P_qi: P_qi the mean over the rows of sequence q of expert i's share of the scores [T,E]; share: divide a row by
+ * its sum first (sigmoid gate). coef [n_seq,E], copied. */
+Ten *balance(Tape *t, Ten *scores, const real *coef, const Seq *seq, int n_seq, bool share);
+
 /* --- the table: every op above, for the gradient check, `lathe help ops` and Lua --- */
 extern const Op *const op_table[];   /* NULL-terminated */
 #endif

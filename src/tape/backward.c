@@ -2,7 +2,7 @@
  *
  * A node is visited once, after all its uses, so its results hold their whole gradient by then. For a second
  * value on the same tape the gradients of the first must not be sent back again: they are put aside, and
- * added when the walk is over. */
+ * added when the walk is over. A thrifty tape keeps none of them. */
 #include "tape/state.h"
 
 typedef struct Aside { Ten *x, *grad; struct Aside *prev; } Aside;
@@ -48,6 +48,9 @@ static void node_back(Tape *t, Node *n)
 		n->op->bwd_x(t, n);
 	if (n->op->bwd_w && !tape_failed(t))
 		n->op->bwd_w(t, n);
+	for (int i = 0; t->thrift && i < n->n_out; i++)
+		if (n->out[i] && n->out[i]->grad)
+			grad_spare(t, n->out[i]);
 }
 
 bool tape_backward(Tape *t, Ten *y, const real *seed)

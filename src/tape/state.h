@@ -29,17 +29,21 @@ typedef struct Names {
 	unsigned scope_cap, n_scope, named_cap, n_named; /* capacities are powers of two */
 } Names;
 
+/* Memory of a gradient that is no longer needed. */
+typedef struct Spare { Ten *ten; int64_t n; struct Spare *next; } Spare;
+
 typedef struct GradKept { Ten *leaf; struct GradKept *prev; } GradKept;
 
 struct Tape {
 	Pool *pool;
 	Arena *step;
 	size_t limit;
-	bool record, in_hook;
+	bool record, in_hook, thrift;
 	Err err;
 	Node slot;              /* the node of an op that is not recorded */
 	Node *last;
 	const Scope *scope;
+	Spare *spare;           /* the latest first: it is still in the caches */
 	GradKept *kept;         /* leaves whose gradient lies in the step arena */
 	Hook *hook;
 	int n_hooks, cap_hooks, next_id;
@@ -48,6 +52,8 @@ struct Tape {
 	Names names;
 };
 
+/* Puts the gradient of x, a result, among the spare ones. */
+void grad_spare(Tape *t, Ten *x);
 void names_drop(Names *n);      /* forgets all names; every Scope and Named is gone */
 void names_reset(Names *n);     /* drops them only when they have grown out of bounds */
 /* The entry for name in the present scope, or NULL: out of memory. */

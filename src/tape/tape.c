@@ -56,6 +56,7 @@ void tape_reset(Tape *t)
 	err_clear(&t->err);
 	t->last = NULL;
 	t->scope = NULL;
+	t->spare = NULL;
 }
 
 Pool *tape_pool(const Tape *t)
@@ -256,17 +257,48 @@ Ten *tape_run(Tape *t, Node *n, Ten *out)
 	return tape_failed(t) ? NULL : out;
 }
 
-real *tape_grad(Tape *t, Ten *x)
+void tape_thrift(Tape *t, bool on)
 {
+	t->thrift = on;
+}
+
+void grad_spare(Tape *t, Ten *x)
+{
+	Spare *s = tape_alloc(t, sizeof *s);
+	if (!s)
+		return;
+	*s = (Spare){ x->grad, ten_count(x), t->spare };
+	t->spare = s;
+	x->grad = NULL;
+}
+
+/* A dense tensor of x's shape for its gradient; that of a result from the spare ones when one fits closely. */
+static Ten *grad_new(Tape *t, const Ten *x)
+{
+	int64_t n = ten_count(x);
+	for (Spare **p = &t->spare; x->node && *p; p = &(*p)->next)
+		if ((*p)->n >= n && (*p)->n / 2 <= n) {
+			Ten *g = (*p)->ten;
+			void *data = g->data;
+			*p = (*p)->next;
+			*g = ten_wrap(REAL_DTYPE, data, x->rank, x->shape, x->name);
+			return g;
+		}
+	return tape_ten(t, x->rank, x->shape);
+}
+
+real *tape_grad_place(Tape *t, Ten *x, bool *add)
+{
+	*add = true;
 	if (!x || !x->needs_grad)
 		return NULL;
 	if (x->grad)
 		return ten_real(x->grad);
-	Ten *g = tape_ten(t, x->rank, x->shape);
+	Ten *g = grad_new(t, x);
 	GradKept *k = g && !x->node ? tape_alloc(t, sizeof *k) : NULL;
 	if (!g || (!x->node && !k))
 		return NULL;
-	memset(g->data, 0, (size_t)ten_count(g) * sizeof(real));
+	*add = false;
 	g->name = x->name;
 	g->scope = x->scope;
 	x->grad = g;
@@ -275,4 +307,13 @@ real *tape_grad(Tape *t, Ten *x)
 		t->kept = k;
 	}
 	return ten_real(g);
+}
+
+real *tape_grad(Tape *t, Ten *x)
+{
+	bool add;
+	real *g = tape_grad_place(t, x, &add);
+	if (g && !add)
+		memset(g, 0, (size_t)ten_count(x) * sizeof *g);
+	return g;
 }

@@ -100,6 +100,9 @@ void *tape_keep(Tape *t, void *par, size_t n);
 Ten *tape_run(Tape *t, Node *n, Ten *out);
 /* The gradient to add to (dense, allocated zeroed on first use), or NULL if x needs none. */
 real *tape_grad(Tape *t, Ten *x);
+/* The same for an op that can set as well as add: *add is false when nothing has arrived yet; then the memory
+ * is not zeroed and the op must set every element. Two inputs may be one tensor: the second one adds. */
+real *tape_grad_place(Tape *t, Ten *x, bool *add);
 /* Must fwd keep what backward needs? */
 bool tape_saves(const Tape *t, const Node *n);
 
@@ -128,6 +131,9 @@ void tape_unhook(Tape *t, int id);
 /* Adds d(sum seed*y)/d(everything) to the gradients; seed NULL: ones, else dense, as many as y. May be
  * called for several values in turn: gradients add up. Returns false when the tape has failed. */
 bool tape_backward(Tape *t, Ten *y, const real *seed);
+/* On: the walk back gives up the gradient of a result as soon as it has gone on to the inputs, and its memory
+ * serves the next one; only leaves keep theirs. Saves nearly half of a step's memory. Off at first. */
+void tape_thrift(Tape *t, bool on);
 
 /* --- precision recipe --- */
 /* Ordered patterns over node names ("layers.*.mlp.*"); the first that matches wins, none: as stored. */

@@ -353,6 +353,59 @@ TEST(gemm_grouped_is_each_group_alone)
 		}
 }
 
+TEST(gemm_grouped_gradients_are_each_group_alone)
+{
+	enum { N = 37, K = 50, M = 240, GROUPS = 4 };
+	static const int64_t row[GROUPS + 1] = { 0, 7, 7, 233, M };
+	EACH_SET(k) {
+		real *g = reals(M * N), *x = reals(M * K), *W = reals(GROUPS * N * K), *a = reals(M * K), *b = reals(M * K);
+		Mat m[GROUPS];
+		real *dW = malloc(2 * GROUPS * N * K * sizeof *dW), *at[GROUPS], *alone = dW + GROUPS * N * K;
+		memset(dW, 0, 2 * GROUPS * N * K * sizeof *dW);
+		for (int threads = 1; threads <= 3; threads++) {
+			Pool *p = pool_new_with(threads, k);
+			for (int i = 0; i < GROUPS; i++) {
+				m[i] = (Mat){ .data = W + i * N * K, .dtype = REAL_DTYPE, .rows = N, .cols = K, .stride = K };
+				at[i] = i == 3 ? NULL : dW + i * N * K;
+			}
+			gemm_nn_grouped(p, GROUPS, row, g, N, m, a, K, 0);
+			gemm_tn_grouped(p, GROUPS, row, g, N, N, x, K, K, at, K, GEMM_ACC);
+			for (int i = 0; i < GROUPS; i++) {
+				int64_t r = row[i], n = row[i + 1] - r;
+				gemm_nn(p, n, g + r * N, N, &m[i], b + r * K, K, 0);
+				if (at[i])
+					gemm_tn(p, n, g + r * N, N, N, x + r * K, K, K, alone + i * N * K, K, GEMM_ACC);
+			}
+			assert_memory_equal(a, b, M * K * sizeof *a);
+			assert_memory_equal(dW, alone, GROUPS * N * K * sizeof *dW);
+			pool_free(p);
+		}
+		free(g);
+		free(x);
+		free(W);
+		free(a);
+		free(b);
+		free(dW);
+	}
+}
+
+/* More rows than a task takes, more terms than a block of the sum, more columns than a panel. */
+TEST(gemm_gradients_of_many_rows)
+{
+	EACH_SET(k)
+		for (int threads = 1; threads <= 2; threads++) {
+			Pool *p = pool_new_with(threads, k);
+			Weights w = weights_make(DT_F32, 300, 70, 71), h = weights_make(DT_BF16, 130, 65, 65);
+			check_nn(p, &w, 395, 0);
+			check_nn(p, &h, 197, GEMM_ACC);
+			check_tn(p, 290, 203, 75, GEMM_ACC);
+			check_tn(p, 530, 17, 64, 0);
+			weights_free(&w);
+			weights_free(&h);
+			pool_free(p);
+		}
+}
+
 TEST(gemm_nn_one_is_gemm_nn)
 {
 	Weights w = weights_make(DT_BF16, 200, 333, 340);

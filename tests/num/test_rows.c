@@ -118,6 +118,72 @@ TEST(rows_elementwise)
 }
 
 /* Scores taken in pieces give the softmax of the whole. */
+/* dot, sums, and gradients, set and added, of lengths around the vectors; what lies behind a row stays. */
+TEST(rows_gradients)
+{
+	enum { N = 40 };
+	real x[N], g[N], gy[N], y[N], z[N], was[N];
+	EACH_SET(k)
+		for (int n = 1; n < N; n++) {
+			fill(x, N, 2);
+			fill(g, N, 2);
+			fill(gy, N, 2);
+			fill(was, N, 2);
+			double dot = 0, sq = 0;
+			for (int i = 0; i < n; i++) {
+				dot += (double)gy[i] * (double)g[i] * (double)x[i];
+				sq += (double)x[i] * (double)g[i];
+			}
+			assert_close(k->row_dot(n, x, g), sq, 1e-5, 1e-5);
+			for (int add = 0; add < 2; add++) {
+				memcpy(y, was, sizeof y);
+				memcpy(z, was, sizeof z);
+				k->row_rmsnorm_back(n, x, g, gy, (real)0.5, y, add);
+				for (int i = 0; i < n; i++)
+					assert_close(y[i], (add ? (double)was[i] : 0) + 0.5 * (double)(gy[i] * g[i]) - (double)x[i] * dot * 0.125 / n, 1e-4, 1e-5);
+				assert_memory_equal(y + n, was + n, (size_t)(N - n) * sizeof *y);
+				memcpy(y, was, sizeof y);
+				k->row_swiglu_back(n, x, g, gy, y, add, z, add);
+				for (int i = 0; i < n; i++) {
+					double a = (double)x[i], s = 1 / (1 + exp(-a)), old = add ? (double)was[i] : 0;
+					assert_close(y[i], old + (double)gy[i] * (double)g[i] * s * (1 + a * (1 - s)), 1e-4, 1e-5);
+					assert_close(z[i], old + (double)gy[i] * a * s, 1e-4, 1e-5);
+				}
+				assert_memory_equal(z + n, was + n, (size_t)(N - n) * sizeof *z);
+			}
+			memcpy(y, was, sizeof y);
+			k->row_add(n, (real)0.5, x, y);
+			k->row_mul_add(n, 2, x, g, y);
+			for (int i = 0; i < n; i++)
+				assert_close(y[i], (double)was[i] + 0.5 * (double)x[i] + 2 * (double)x[i] * (double)g[i], 1e-5, 1e-5);
+			assert_memory_equal(y + n, was + n, (size_t)(N - n) * sizeof *y);
+		}
+}
+
+TEST(rows_adamw)
+{
+	enum { N = 37 };
+	const AdamStep a = { (real)0.9, (real)0.95, (real)1e-8, (real)0.01, (real)0.001, (real)0.5, 2, 3 };
+	real g[N], w[N], m[N], v[N], w0[N], m0[N], v0[N];
+	EACH_SET(k) {
+		fill(g, N, 1);
+		fill(w, N, 1);
+		fill(m, N, 1);
+		for (int i = 0; i < N; i++)
+			v[i] = g[i] * g[i];
+		memcpy(w0, w, sizeof w);
+		memcpy(m0, m, sizeof m);
+		memcpy(v0, v, sizeof v);
+		k->row_adamw(N, &a, g, w, m, v);
+		for (int i = 0; i < N; i++) {
+			double d = 0.5 * (double)g[i], mm = 0.9 * (double)m0[i] + 0.1 * d, vv = 0.95 * (double)v0[i] + 0.05 * d * d;
+			assert_close(m[i], mm, 1e-5, 1e-6);
+			assert_close(v[i], vv, 1e-5, 1e-6);
+			assert_close(w[i], 0.999 * (double)w0[i] - 0.01 * 2 * mm / (sqrt(3 * vv) + 1e-8), 1e-4, 1e-5);
+		}
+	}
+}
+
 TEST(rows_softmax_online)
 {
 	EACH_SET(k) {

@@ -240,6 +240,32 @@ TEST(gradients_add_over_uses_and_over_losses)
 	stand_free(&s);
 }
 
+/* The same gradients of the leaves, in less memory, for two losses in turn. */
+TEST(a_thrifty_tape_gives_up_gradients_of_results)
+{
+	real got[2][6];
+	size_t used[2];
+	for (int thrift = 0; thrift < 2; thrift++) {
+		Stand s = stand_new(1);
+		tape_record(s.t, true);
+		tape_thrift(s.t, thrift);
+		Ten *x = stand_leaf(&s, "x", 2, 3, 1, true), *h = x, *y = NULL;
+		for (int i = 0; i < 20; i++) {
+			h = add(s.t, scale(s.t, h, (real)0.5), sigmoid(s.t, h));
+			y = i == 9 ? h : y;
+		}
+		size_t before = arena_used(tape_arena(s.t));
+		assert_true(tape_backward(s.t, h, NULL));
+		used[thrift] = arena_used(tape_arena(s.t)) - before;
+		assert_true(tape_backward(s.t, y, NULL));
+		assert_true((h->grad == NULL) == (thrift == 1));
+		memcpy(got[thrift], ten_real(x->grad), sizeof got[0]);
+		stand_free(&s);
+	}
+	assert_memory_equal(got[0], got[1], sizeof got[0]);
+	assert_true(used[1] < used[0] / 2);
+}
+
 TEST(a_gradient_of_ones_own_memory_is_kept_over_steps)
 {
 	Stand s = stand_new(1);
