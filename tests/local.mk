@@ -14,7 +14,9 @@ include tests/probe/local.mk
 include tests/ops/local.mk
 include tests/model/local.mk
 include tests/text/local.mk
+include tests/train/local.mk
 include tests/engine/local.mk
+include tests/script/local.mk
 include tests/view/local.mk
 include tests/tui/local.mk
 include tests/cli/local.mk

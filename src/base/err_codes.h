@@ -1,11 +1,13 @@
 /* err_codes.h - the catalogue: X(number, title, cause, cure). Thousands = exit status. Ordered by number.
- * 20xx usage, 30xx safetensors, 305x shard index, 307x config, 313x tokenizer, 318x stream, 320x golden files,
+ * 20xx usage, 30xx safetensors, 305x shard index, 307x config, 313x tokenizer, 318x stream, 320x golden files, 33xx training checkpoints,
  * 322x model against config, 325x chat, 40xx I/O, 50xx limits and memory, 60xx numeric, 70xx integrity, 90xx busy. */
 X(1001, "the answer is no", "The command ran and found a difference or a failed check.", "Read its report; this is not a fault of the program.")
 X(2001, "unknown command", "No command has this name.", "Run `lathe help` for the list.")
 X(2002, "unknown option", "The command does not take this option.", "Run `lathe COMMAND --help`.")
 X(2003, "bad argument", "An option or argument has a value that cannot be used.", "Run `lathe COMMAND --help` for the form expected.")
 X(2004, "not in this version", "The command is named in the plan but is not there yet.", "Use a later version of lathe.")
+X(2101, "no such setting", "A training run has no setting of this name.", "Run `lathe help train` for the list.")
+X(2102, "a setting's value cannot be used", "The value is out of range or not of the setting's kind.", "The message names the range or the words allowed.")
 X(3001, "not a safetensors file", "The file is shorter than the 8 bytes every safetensors file begins with.", "The download was cut, or the wrong file was named.")
 X(3002, "header length wrong", "The file says that its header is longer than the file.", "The file is cut, or is of another kind (pickle, GGUF, a Git LFS pointer); fetch it again.")
 X(3003, "malformed header", "The JSON header of a safetensors file does not have the form of the format.", "The file is damaged or was written by a faulty program; fetch or convert it again.")
@@ -49,6 +51,7 @@ X(3222, "tensor of a type weights cannot have", "A weight is stored as whole num
 X(3223, "FP8 scales do not fit", "A weight_scale_inv tensor must be F32 with one scale for each 128 x 128 block of an F8_E4M3 matrix.", "The checkpoint is faulty or was quantised in another block size; convert it from its source again.")
 X(3250, "no chat format known", "The tokenizer_config.json describes none of the chat formats that lathe knows.", "Name one with --chat: V2, V2.5, V3, R1, V3.1, V3.2.")
 X(3251, "bad conversation", "A message lacks its role or content, or holds a value of the wrong type.", "See lathe-tokenize(1) for the form of a conversation.")
+X(3301, "checkpoint of another model", "The checkpoint's config.json is not that of the run that should go on from it.", "The message names the first difference; name another --out, or the configuration that the checkpoint was made with.")
 X(4001, "cannot open or read", "The file or folder is missing, or may not be read.", "Check the path and its permissions.")
 X(4002, "cannot write", "Writing failed: full disk, no permission, or a closed pipe.", "Free space or choose another place.")
 X(5001, "out of memory", "The system refused memory.", "Close other programs, or lower the context or batch.")
@@ -57,8 +60,12 @@ X(5003, "over a built-in limit", "A count or size in a file is above the documen
 X(6001, "not a finite number", "NaN or infinity turned up where a number was needed.", "See the tensor named; check the weights with `lathe info --tensors`.")
 X(6002, "shapes do not fit", "An equation was given tensors whose shapes, types or settings do not go together.", "The message names the op, the tensors and their shapes; check the model's configuration or the script.")
 X(6003, "a hook gave no usable value", "A hook failed, or put a tensor of another shape or type in place of the one it was given.", "Return the tensor unchanged, or one of the same shape built on the same tape.")
+X(6101, "training met a number that is not finite", "The loss or a gradient became NaN or infinite.", "Go on from the last checkpoint with a lower learning rate or `clip`; the message names the tensor.")
+X(7101, "checkpoint damaged", "A file of a training checkpoint is missing, cut, or not as it was written.", "`lathe train --resume` takes the newest whole one; check the disk.")
 X(8001, "error in a script", "A Lua file is wrong; the message names the file and line.", "Correct the file; a scene is read again when it is saved. See lathe-scene(5).")
 X(8002, "script over its limits", "A Lua file took too many steps or too much memory.", "Make it smaller; a scene only describes, it does not compute.")
+X(8003, "wrong configuration of a run", "A field or setting in a run's table has a wrong name, type or value, or is missing.", "Correct the file; `lathe help train` lists the settings.")
 X(9001, "engine name in use", "Another engine runs under this name or socket.", "Attach to it with `lathe attach`, or choose another --name.")
 X(9002, "engine busy", "The engine cannot take this command now.", "Wait until the work at hand is done, or send `stop` first.")
 X(9003, "engine gone", "The engine ended or the connection to it was lost.", "Start it again; `lathe engine --list` shows what runs.")
+X(9101, "run in use", "Another process is training into this folder.", "Wait for it or stop it, or name another folder with --out.")

@@ -322,6 +322,14 @@ const char *args_str(const Args *a, const char *name, const char *fallback)
 	return v && v->text ? v->text : fallback;
 }
 
+const char *args_nth(const Args *a, const char *name, int i)
+{
+	for (int k = 0; k < a->n_values; k++)
+		if (!strcmp(a->value[k].opt->name, name) && i-- == 0)
+			return a->value[k].text;
+	return NULL;
+}
+
 int64_t args_int(const Args *a, const char *name, int64_t fallback)
 {
 	const Value *v = value_of(a, name);

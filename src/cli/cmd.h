@@ -20,6 +20,8 @@ typedef struct Opt {
 typedef struct Args Args;
 bool args_has(const Args *a, const char *name);
 const char *args_str(const Args *a, const char *name, const char *fallback);
+/* The i-th time that an option is given; NULL past the last. */
+const char *args_nth(const Args *a, const char *name, int i);
 int64_t args_int(const Args *a, const char *name, int64_t fallback);
 double args_num(const Args *a, const char *name, double fallback);
 int args_count(const Args *a);                 /* positional arguments after the command's name */
@@ -29,6 +31,7 @@ typedef struct Cmd {
 	const char *name, *usage;   /* "info", "CKPT [--tensors]" */
 	const char *summary;        /* one line, lower case, no dot */
 	const char *text;           /* paragraphs for --help */
+	void (*more)(Buf *out);     /* appends further paragraphs, made from a table; NULL: none */
 	const Opt *opts;            /* ends with name NULL */
 	const char *const *examples; /* "lathe info @tiny --json", NULL-terminated; run by the tests */
 	int min_args, max_args;     /* positional; max -1: any */
@@ -37,8 +40,8 @@ typedef struct Cmd {
 } Cmd;
 /* A command's row is `const Cmd cmd_NAME` in cmd_NAME.c, listed in list.c. text: paragraphs divided by an
  * empty line; a line that begins with two blanks is kept as it stands. */
-extern const Cmd cmd_open, cmd_info, cmd_kv, cmd_verify, cmd_generate, cmd_tokenize, cmd_diff, cmd_convert,
-	cmd_scene, cmd_bench, cmd_engine, cmd_attach, cmd_record, cmd_replay, cmd_doctor, cmd_help,
+extern const Cmd cmd_open, cmd_info, cmd_kv, cmd_verify, cmd_generate, cmd_tokenize, cmd_diff, cmd_convert, cmd_train,
+	cmd_eval, cmd_scene, cmd_bench, cmd_engine, cmd_attach, cmd_record, cmd_replay, cmd_doctor, cmd_help,
 	cmd_explain;
 extern const Cmd *const cmd_table[];           /* src/cli/list.c, NULL-terminated */
 const Cmd *cmd_find(const char *name);

@@ -4,17 +4,18 @@
 #include "cli/workbench.h"
 #include <poll.h>
 
-/* Reads what the engine keeps, until it has told its state and nothing more has come for a moment. */
+/* Reads what the engine keeps, until it has told its state and nothing more has come for a moment; one that is busy has no such moment, and
+ * is left after a second. */
 static bool attach_listen(Client *c, Store *s, Err *e)
 {
-	double until = clock_now() + 10, quiet = clock_now();
+	double begin = clock_now(), until = begin + 10, quiet = begin;
 	while (client_alive(c) && clock_now() < until) {
 		struct pollfd p = { .fd = client_fd(c), .events = POLLIN };
 		if (!client_more(c))
 			poll(&p, 1, 50);
 		if (client_read(c, s) > 0)
 			quiet = clock_now();
-		if (store_last(s, "engine.status") && clock_now() - quiet > 0.1)
+		if (store_last(s, "engine.status") && (clock_now() - quiet > 0.1 || clock_now() - begin > 1))
 			return true;
 	}
 	return client_alive(c) || err_set(e, E_9003, "%s", client_ending(c));

@@ -16,8 +16,9 @@ static const Opt opts[] = {
 	{ "inputs", 0, OPT_INT, "K", "gemm: columns of W (default 1024)" },
 	{ "depth", 0, OPT_INT, "N", "decode: positions already in the cache (default 0)" },
 	{ "tokens", 0, OPT_INT, "N",
-	  "decode: tokens a repeat (default 64); prefill: length of the prompt (default 512)" },
-	{ "batch", 0, OPT_INT, "B", "sequences side by side (default 1)" },
+	  "decode: tokens a repeat (default 64); prefill: length of the prompt (default 512); train: of a "
+		"row (default 128)" },
+	{ "batch", 0, OPT_INT, "B", "sequences side by side (default 1; train: 8)" },
 	{ "activations", 0, OPT_STR, "f32|bf16",
 	  "bf16: inputs of products are rounded, and bf16 instructions used (gemm and prefill with bf16 "
 	  "weights)" },
@@ -42,14 +43,14 @@ static bool bench_range(const Args *a, const char *name, int64_t fallback, int64
 
 static bool bench_job(const Args *a, const char *what, BenchJob *j, Err *e)
 {
-	bool prefill = strcmp(what, "prefill") == 0;
+	bool prefill = strcmp(what, "prefill") == 0, train = strcmp(what, "train") == 0;
 	int64_t repeats;
 	if (!bench_dtype(a, &j->dtype, e) || !bench_range(a, "rows", 8, 65536, &j->rows, e) ||
 		!bench_range(a, "outputs", 1024, 65536, &j->n, e) ||
 		!bench_range(a, "inputs", 1024, 65536, &j->k, e) ||
 		!bench_range(a, "depth", 0, 1 << 20, &j->depth, e) ||
-		!bench_range(a, "tokens", prefill ? 512 : 64, 1 << 20, &j->tokens, e) ||
-		!bench_range(a, "batch", 1, 64, &j->batch, e) ||
+		!bench_range(a, "tokens", prefill ? 512 : train ? 128 : 64, 1 << 20, &j->tokens, e) ||
+		!bench_range(a, "batch", train ? 8 : 1, 64, &j->batch, e) ||
 		!bench_range(a, "repeats", 0, BENCH_REPEATS_MAX, &repeats, e))
 		return false;
 	if (j->rows < 1 || j->n < 1 || j->k < 1 || j->tokens < 1 || j->batch < 1)
@@ -62,32 +63,80 @@ static bool bench_job(const Args *a, const char *what, BenchJob *j, Err *e)
 		err_set(e, E_2003, "--activations %s: known are f32 and bf16", x);
 }
 
+static bool limit_check(const Args *a, double need, Err *e)
+{
+	double limit = (double)cli_memory_limit(a), mib = 1.0 / (1 << 20);
+	return limit == 0 || need <= limit ||
+		err_set(e, E_5002, "the measurement needs %.1f MiB, the limit is %.1f MiB; raise "
+			"--memory-limit or measure something smaller",
+			need * mib, limit * mib);
+}
+
+/* Weights, cache and the activations of one forward; for a model of random weights before it is made. */
+static bool model_limit(const Args *a, const char *what, const BenchJob *j, Err *e)
+{
+	bool decode = strcmp(what, "decode") == 0;
+	LmForecast f = lm_forecast(j->m, decode ? j->depth + j->tokens + 8 : j->tokens, (int)j->batch,
+		REAL_DTYPE);
+	double rows = (double)j->batch * (decode ? 1 : (double)j->tokens);
+	return limit_check(a, (double)f.weights + (double)f.cache + (double)f.work * rows, e);
+}
+
+static bool gemm_limit(const Args *a, const BenchJob *j, Err *e)
+{
+	double weights = (double)j->n * (double)j->k * dtype_bits(j->dtype) / 8,
+		rest = (double)j->rows * (double)(j->n + j->k);
+	return limit_check(a, weights + rest * (double)sizeof(real), e);
+}
+
 static bool bench_model(const Args *a, BenchJob *j, Err *e)
 {
 	Config c;
 	if (args_has(a, "geometry")) {
-		if (config_read(args_str(a, "geometry", ""), &c, e))
+		if (config_read(args_str(a, "geometry", ""), &c, e) &&
+			limit_check(a, (double)(config_params(&c).total + config_params(&c).mtp) * dtype_bits(j->dtype) / 8, e))
 			j->m = lm_random(&c, j->dtype, ATTN_MLA, 1, 1, e);
 		return j->m != NULL;
 	}
 	if (args_count(a) < 2)
 		return err_set(e, E_2003, "a model is needed: --geometry CONFIG or a checkpoint");
 	char *path = cli_ckpt_path(args_at(a, 1), e);
-	LmOptions o = { .no_mtp = true };
+	LmOptions o = { .no_mtp = true, .memory_limit = cli_memory_limit(a) };
 	j->m = path ? lm_open(path, &o, e) : NULL;
 	free(path);
 	return j->m != NULL;
 }
 
+/* Random weights of the geometry, or of the checkpoint's. */
+static bool train_measure(const Args *a, BenchJob *j, BenchResult *r, Err *e)
+{
+	Config c;
+	bool named = args_has(a, "geometry");
+	if (!named && args_count(a) < 2)
+		return err_set(e, E_2003, "a model is needed: --geometry CONFIG or a checkpoint");
+	if (j->dtype == DT_F16)
+		return err_set(e, E_2003, "--dtype f16: training is in f32, or with products in bf16");
+	char *path = named ? NULL : cli_ckpt_path(args_at(a, 1), e);
+	bool ok = (named || path) && config_read(named ? args_str(a, "geometry", "") : path, &c, e);
+	free(path);
+	j->config = &c;
+	j->memory_limit = cli_memory_limit(a);
+	ok = ok && bench_train(j, r, e);
+	j->config = NULL;
+	return ok;
+}
+
 static bool bench_measure(const Args *a, const char *what, BenchJob *j, BenchResult *r, Err *e)
 {
 	if (strcmp(what, "gemm") == 0)
-		return bench_gemm(j, r, e);
+		return gemm_limit(a, j, e) && bench_gemm(j, r, e);
 	if (strcmp(what, "start") == 0)
 		return bench_start(a, j->dtype, j->repeats, r, e);
 	if (strcmp(what, "frame") == 0)
 		return bench_frame(a, j->repeats, r, e);
-	if (!bench_model(a, j, e))
+	if (strcmp(what, "train") == 0)
+		return train_measure(a, j, r, e);
+	if (!bench_model(a, j, e) || !model_limit(a, what, j, e))
 		return false;
 	return strcmp(what, "decode") == 0 ? bench_decode(j, r, e) : bench_prefill(j, r, e);
 }
@@ -114,8 +163,8 @@ static void bench_json(const char *what, const BenchJob *j, const BenchResult *r
 	buf_addc(b, '\n');
 }
 
-static const char *const whats[] = { "gemm", "decode", "prefill", "start", "frame", NULL };
-static const char *const later[] = { "train", "grpo", "stream", "fp8", NULL };
+static const char *const whats[] = { "gemm", "decode", "prefill", "train", "start", "frame", NULL };
+static const char *const later[] = { "grpo", "stream", "fp8", NULL };
 
 static bool listed(const char *const *list, const char *word)
 {
@@ -134,10 +183,11 @@ static int run(const Args *a, Err *e)
 	bool ok = listed(whats, what);
 	if (!ok && listed(later, what))
 		err_set(e, E_2004,
-			"bench %s is not in this version; there are gemm, decode, prefill, start and frame",
+			"bench %s is not in this version; there are gemm, decode, prefill, train, start and "
+			"frame",
 			what);
 	else if (!ok)
-		err_set(e, E_2003, "bench %s: there are gemm, decode, prefill, start and frame", what);
+		err_set(e, E_2003, "bench %s: there are gemm, decode, prefill, train, start and frame", what);
 	ok = ok && bench_job(a, what, &j, e);
 	if (ok && !(j.pool = pool_new(cli_threads(a))))
 		ok = err_set(e, E_5001, "could not start the threads");
@@ -159,13 +209,15 @@ static const char *const examples[] = { "lathe bench gemm --rows 8 --repeats 3 -
 
 const Cmd cmd_bench = {
 	.name = "bench",
-	.usage = "gemm|decode|prefill|start|frame [CKPT | --geometry CONFIG] [--dtype D] [--depth N] "
+	.usage = "gemm|decode|prefill|train|start|frame [CKPT | --geometry CONFIG] [--dtype D] [--depth N] "
 		 "[--tokens N] [--batch B]",
 	.summary = "one measurement beside the machine's own limit",
 	.text = "Measures one thing several times, takes the median, measures what the machine could do at "
 		"best in the same call, and prints both and their ratio. decode: one-token forwards against "
-		"reading the weights and the cache once a token. prefill and gemm: against multiply-adds "
-		"from registers. start: a whole process from exec to its first token, against one that only "
+		"reading the weights and the cache once a token. prefill, gemm and train: against "
+		"multiply-adds "
+		"from registers; a step of train is gradients, clipping and AdamW. start: a whole process "
+		"from exec to its first token, against one that only "
 		"prints its version. frame: the workbench on a terminal of 200x60 until its first picture "
 		"stands, against the same.\n\n"
 		"Ratios taken side by side are worth more than single figures: machines are noisy.",

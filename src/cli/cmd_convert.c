@@ -4,9 +4,9 @@
 #include "cli/cmd.h"
 #include "cli/convert.h"
 #include "cli/units.h"
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
+#include "base/folder.h"
+#include "text/tok.h"
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,11 +39,24 @@ static bool memory_fail(Err *e)
 	return err_set(e, E_5001, "out of memory while converting");
 }
 
-static char *path_join(const char *dir, const char *name)
+/* The signal that asks for an end, or 0. A handler can only reach a static. */
+static volatile sig_atomic_t stop_signal;
+
+static void on_stop(int signal)
 {
-	Buf b = BUF_INIT;
-	buf_printf(&b, "%s/%s", dir, name);
-	return buf_take(&b);
+	stop_signal = signal;
+}
+
+/* What would end the program otherwise ends the work, so that nothing half written stays. Signals that are
+ * ignored (nohup) stay so. */
+static void stop_watch(void)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction old, stop = { .sa_handler = on_stop };
+	sigemptyset(&stop.sa_mask);
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+		if (sigaction(ends[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(ends[i], &stop, NULL);
 }
 
 static bool to_parse(const char *s, ConvertTo *to, Err *e)
@@ -57,22 +70,10 @@ static bool to_parse(const char *s, ConvertTo *to, Err *e)
 	return !s || *to != TO_KEEP || err_set(e, E_2003, "--dtype %.40s: must be f32, f16, bf16 or fp8", s);
 }
 
-static bool folder_is_empty(const char *path)
-{
-	DIR *d = opendir(path);
-	bool empty = d != NULL;
-	for (const struct dirent *x; d && (x = readdir(d)) != NULL;)
-		empty = empty && (strcmp(x->d_name, ".") == 0 || strcmp(x->d_name, "..") == 0);
-	if (d)
-		closedir(d);
-	return empty;
-}
-
 /* The place must be free, or an empty folder; the temporary one is made beside it. */
 static bool place_take(Job *j, const char *dst, Err *e)
 {
 	struct stat st;
-	Buf b = BUF_INIT;
 	size_t n = strlen(dst);
 	while (n > 1 && dst[n - 1] == '/')
 		n--;
@@ -81,17 +82,8 @@ static bool place_take(Job *j, const char *dst, Err *e)
 		return memory_fail(e);
 	if (lstat(j->dst, &st) == 0 && !(S_ISDIR(st.st_mode) && folder_is_empty(j->dst)))
 		return err_set(e, E_4002, "%s: is there already; name a new or an empty folder", j->dst);
-	buf_printf(&b, "%s.tmp-%ld", j->dst, (long)getpid());
-	char *temp = buf_take(&b);
-	if (!temp)
-		return memory_fail(e);
-	if (mkdir(temp, 0777) != 0) {
-		err_errno(e, "mkdir", temp);
-		free(temp);
-		return false;
-	}
-	j->temp = temp;
-	return true;
+	j->temp = folder_temp(j->dst, e);
+	return j->temp != NULL;
 }
 
 static bool file_note(Job *j, const char *name, Err *e)
@@ -104,65 +96,38 @@ static bool file_note(Job *j, const char *name, Err *e)
 	return j->file[j->n_files] ? (j->n_files++, true) : memory_fail(e);
 }
 
-static bool bytes_write(int fd, const char *p, size_t n, const char *path, Err *e)
-{
-	while (n > 0) {
-		ssize_t k = write(fd, p, n);
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0)
-			return err_errno(e, "write", path);
-		p += k;
-		n -= (size_t)k;
-	}
-	return fsync(fd) == 0 || err_errno(e, "fsync", path);
-}
-
 static bool file_write(Job *j, const char *name, const Buf *b, Err *e)
 {
-	char *path = path_join(j->temp, name);
-	int fd = path ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666) : -1;
-	bool ok = fd >= 0;
-	if (!path)
-		memory_fail(e);
-	else if (fd < 0)
-		err_errno(e, "create", path);
-	ok = ok && bytes_write(fd, buf_str(b), b->len, path, e) && file_note(j, name, e);
-	if (fd >= 0)
-		close(fd);
-	free(path);
-	return ok;
+	return folder_file(j->temp, name, buf_str(b), b->len, e) && file_note(j, name, e);
 }
 
-/* What stands beside the weights and goes with them; stored probes do not: they are of the old values. */
-static bool beside_copy(Job *j, Err *e)
+static bool files_copy(Job *j, const char *const *names, Err *e)
 {
-	static const char *const names[] = { "tokenizer.json", "tokenizer_config.json",
-		"special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model",
-		"tiktoken.model", "chat_template.jinja", "chat_template.json", "generation_config.json",
-		"LICENSE", "LICENSE-CODE", "LICENSE-MODEL", NULL };
 	for (int i = 0; names[i]; i++) {
-		Buf b = BUF_INIT;
-		char *path = path_join(ckpt_dir(j->k), names[i]);
-		bool there = path && access(path, F_OK) == 0;
-		bool ok = path
-			? !there || (buf_read_file(&b, path, 256 << 20, e) && file_write(j, names[i], &b, e))
-			: memory_fail(e);
-		buf_done(&b);
-		free(path);
-		if (!ok)
+		bool there;
+		if (!folder_copy(ckpt_dir(j->k), j->temp, names[i], &there, e) ||
+			(there && !file_note(j, names[i], e)))
 			return false;
 	}
 	return true;
 }
 
-static void tell(void *ud, uint64_t bytes)
+/* What stands beside the weights and goes with them; stored probes do not: they are of the old values. */
+static bool beside_copy(Job *j, Err *e)
+{
+	static const char *const names[] = { "generation_config.json", "LICENSE", "LICENSE-CODE",
+		"LICENSE-MODEL", NULL };
+	return files_copy(j, tok_files(), e) && files_copy(j, names, e);
+}
+
+/* False: stop here. */
+static bool tell(void *ud, uint64_t bytes)
 {
 	Job *j = ud;
 	j->done += bytes;
 	int percent = j->plan.bytes ? (int)((double)j->done / (double)j->plan.bytes * 100) : 100;
-	if (!j->progress || percent == j->shown)
-		return;
+	if (!j->progress || percent == j->shown || stop_signal)
+		return !stop_signal;
 	j->shown = percent;
 	Buf b = BUF_INIT;
 	buf_printf(&b, "\r%3d %%  ", percent);
@@ -172,6 +137,7 @@ static void tell(void *ud, uint64_t bytes)
 	buf_adds(&b, "\033[K");
 	fputs(buf_str(&b), stderr);
 	buf_done(&b);
+	return true;
 }
 
 static bool weights_write(Job *j, Err *e)
@@ -181,7 +147,7 @@ static bool weights_write(Job *j, Err *e)
 	for (size_t i = 0; ok && i < j->plan.shards; i++) {
 		buf_clear(&name);
 		plan_shard_name(&j->plan, i, &name);
-		char *path = name.failed ? NULL : path_join(j->temp, name.s);
+		char *path = name.failed ? NULL : folder_join(j->temp, name.s);
 		ok = path ? convert_shard(&j->plan, i, j->k, path, tell, j, e) && file_note(j, name.s, e)
 			  : memory_fail(e);
 		free(path);
@@ -195,7 +161,8 @@ static bool weights_write(Job *j, Err *e)
 static bool texts_write(Job *j, Err *e)
 {
 	Buf b = BUF_INIT;
-	bool ok = convert_config(ckpt_dir(j->k), j->to, j->layers, &b, e) && file_write(j, "config.json", &b, e);
+	bool ok = convert_config(ckpt_dir(j->k), j->to, j->layers, &b, e) &&
+		file_write(j, "config.json", &b, e);
 	buf_clear(&b);
 	if (ok && j->plan.shards > 1)
 		ok = (convert_index(&j->plan, &b) || memory_fail(e)) &&
@@ -204,52 +171,19 @@ static bool texts_write(Job *j, Err *e)
 	return ok && beside_copy(j, e);
 }
 
-static bool folder_sync(const char *path, Err *e)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
-	if (!ok)
-		err_errno(e, "fsync", path);
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-static bool parent_sync(const char *path, Err *e)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-	bool ok = dir ? folder_sync(dir, e) : memory_fail(e);
-	free(dir);
-	return ok;
-}
-
 static bool place_name(Job *j, Err *e)
 {
-	if (!folder_sync(j->temp, e))
+	if (stop_signal || !folder_place(j->temp, j->dst, false, e))
 		return false;
-	if (rename(j->temp, j->dst) != 0)
-		return err_errno(e, "rename", j->dst);
 	free(j->temp);
 	j->temp = NULL;
-	return parent_sync(j->dst, e);
-}
-
-/* A failed conversion leaves nothing behind. */
-static void temp_remove(Job *j)
-{
-	DIR *d = j->temp ? opendir(j->temp) : NULL;
-	for (const struct dirent *x; d && (x = readdir(d)) != NULL;)
-		unlinkat(dirfd(d), x->d_name, 0); /* "." and ".." are refused */
-	if (d)
-		closedir(d);
-	if (j->temp)
-		rmdir(j->temp);
+	return true;
 }
 
 static void job_done(Job *j)
 {
-	temp_remove(j);
+	if (j->temp) /* a failed conversion leaves nothing behind */
+		folder_remove(j->temp);
 	for (size_t i = 0; i < j->n_files; i++)
 		free(j->file[i]);
 	free(j->file);
@@ -307,6 +241,7 @@ static int convert_run(const Args *a, Err *e)
 	Job j = { 0 };
 	Buf b = BUF_INIT;
 	char *src = cli_ckpt_path(args_at(a, 0), e);
+	stop_watch();
 	bool ok = src && job_run(&j, a, src, e);
 	if (ok) {
 		if (args_has(a, "json"))
@@ -318,6 +253,10 @@ static int convert_run(const Args *a, Err *e)
 	buf_done(&b);
 	job_done(&j);
 	free(src);
+	if (!ok && stop_signal) {
+		err_clear(e); /* whatever it interrupted */
+		return 128 + (int)stop_signal;
+	}
 	return ok ? 0 : err_exit(e);
 }
 
@@ -331,7 +270,8 @@ const Cmd cmd_convert = {
 		"with the changes the conversion brings, and the tokenizer files that stand beside SRC. "
 		"Other keys of the config stay, but for auto_map, which names Python files. Stored probes "
 		"(golden.safetensors) are not copied. Tensors are streamed, so that the size of the model "
-		"does not matter; DST takes its name only when it is whole.\n\n"
+		"does not matter; DST takes its name only when it is whole, and nothing stays of a "
+		"conversion that fails or is stopped.\n\n"
 		"With f32, f16 or bf16 every weight is converted, FP8 blocks are expanded, and the router's "
 		"correction bias stays F32. With fp8 the matrices that DeepSeek's own FP8 files quantise "
 		"(attention, MLP and expert projections, the indexer's wq_b and wk) become E4M3 with one F32 "

@@ -51,7 +51,8 @@ static void diff_text(const CompareReport *r, Buf *b)
 	for (int i = 0; i < r->n; i++) {
 		const CompareLayer *l = &r->layer[i];
 		if (l->same_shape)
-			buf_printf(b, "%-28s max abs %-10.3g rel L2 %-10.3g\n", l->name, l->max_abs, l->rel_l2);
+			buf_printf(b, "%-28s max abs %-10.3g rel L2 %-10.3g\n", l->name, l->max_abs,
+				l->rel_l2);
 		else
 			buf_printf(b, "%-28s shapes differ\n", l->name);
 	}
@@ -97,7 +98,8 @@ static int diff_models(const Args *a, LatheModel *ma, LatheModel *mb, Err *e)
 static int run(const Args *a, Err *e)
 {
 	LatheModel *ma = model_open(a, args_at(a, 0), "precision-a", NULL, e);
-	LatheModel *mb = ma ? model_open(a, args_at(a, args_count(a) > 1 ? 1 : 0), "precision-b", NULL, e) : NULL;
+	LatheModel *mb = ma ? model_open(a, args_at(a, args_count(a) > 1 ? 1 : 0), "precision-b", NULL, e)
+		: NULL;
 	int status = mb ? diff_models(a, ma, mb, e) : err_exit(e);
 	lathe_close(ma);
 	lathe_close(mb);

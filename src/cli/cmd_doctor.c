@@ -111,7 +111,8 @@ static bool check_colors(const Args *a, char d[DETAIL])
 {
 	Caps c = workbench_caps(a);
 	snprintf(d, DETAIL, "%s%s", caps_depth_name(c.depth),
-		c.screen && c.depth == COLORS_NONE ? " (NO_COLOR, CLICOLOR=0, --color never or a terminal without)"
+		c.screen && c.depth == COLORS_NONE
+			? " (NO_COLOR, CLICOLOR=0, --color never or a terminal without)"
 										   : "");
 	return true;
 }
@@ -121,7 +122,8 @@ static bool check_folder(const char *what, char d[DETAIL])
 	char dir[PATH_LEN];
 	bool ok = cli_data_dir(what, dir, sizeof dir);
 	snprintf(
-		d, DETAIL, ok ? "%.500s" : "%.500s is missing; install lathe, or run it from its build tree", dir);
+		d, DETAIL, ok ? "%.500s"
+			: "%.500s is missing; install lathe, or run it from its build tree", dir);
 	return ok;
 }
 
@@ -188,7 +190,8 @@ static bool check_engines(const Args *a, char d[DETAIL])
 	snprintf(d, DETAIL, "none runs");
 	for (size_t i = 0; i < n && at + 80 < DETAIL; i++)
 		at += (size_t)snprintf(
-			d + at, DETAIL - at, "%s%.40s (process %d)", i ? ", " : "", list[i].name, list[i].pid);
+			d + at, DETAIL - at, "%s%.40s (process %d)", i ? ", " : "", list[i].name,
+				list[i].pid);
 	return !e.code;
 }
 
@@ -255,8 +258,8 @@ const Cmd cmd_doctor = {
 	.summary = "checks the machine, the terminal and the installation",
 	.text = "Prints one line a check: the kernel set chosen for this processor, threads, memory, locale, "
 			"terminal and colours, the folders of data and scenes, the "
-			"models in the box, how pictures can be saved, the folder of engines' sockets and the engines "
-			"that run. The exit status is 1 when a check fails; its "
+			"models in the box, how pictures can be saved, the folder of engines' sockets and "
+			"the engines that run. The exit status is 1 when a check fails; its "
 			"line says what helps. Put its output into a report of a fault.\n\n"
 			"With --json: ok, and checks with name, ok and detail.",
 	.opts = doctor_opts,

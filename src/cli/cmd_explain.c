@@ -23,7 +23,8 @@ static void put_json(Jout *j, const ErrInfo *x)
 static void put_text(Buf *b, const ErrInfo *x)
 {
 	int s = x->code / 1000;
-	buf_printf(b, "E%04d: %s\n\nCause: %s\nTo do: %s\nExit status: %d (%s)\n", x->code, x->title, x->cause,
+	buf_printf(b, "E%04d: %s\n\nCause: %s\nTo do: %s\nExit status: %d (%s)\n", x->code, x->title,
+		x->cause,
 		x->cure, s, s < 10 ? status_words[s] : "");
 }
 
@@ -34,7 +35,8 @@ static const ErrInfo *find_code(const char *s, Err *e)
 	const char *digits = *s == 'E' || *s == 'e' ? s + 1 : s;
 	const ErrInfo *x = args_read_int(digits, &n) && n > 0 && n < 10000 ? err_info((int)n) : NULL;
 	if (!x)
-		err_set(e, E_2003, "explain: `%.40s` is no error code of lathe; `lathe explain` lists them", s);
+		err_set(e, E_2003, "explain: `%.40s` is no error code of lathe; `lathe explain` lists them",
+			s);
 	return x;
 }
 
@@ -88,9 +90,10 @@ const Cmd cmd_explain = {
 	.usage = "[CODE]",
 	.summary = "what an error code means and what to do",
 	.text =
-		"Every error is one line on standard error that carries a code, as in error[E3012]. This command "
-		"prints the code's cause, what helps, and "
-		"the exit status. The thousands of a code are the exit status. Without CODE all codes are listed.",
+		"Every error is one line on standard error that carries a code, as in error[E3012]. This "
+		"command prints the code's cause, what helps, and "
+		"the exit status. The thousands of a code are the exit status. Without CODE all codes are "
+		"listed.",
 	.opts = explain_opts,
 	.examples = explain_examples,
 	.min_args = 0,

@@ -14,7 +14,8 @@ static const Opt opts[] = {
 	{ "top-p", 0, OPT_NUM, "P", "keep the most probable tokens up to this share" },
 	{ "top-k", 0, OPT_INT, "K", "keep the K most probable tokens" },
 	{ "min-p", 0, OPT_NUM, "P", "drop tokens below this share of the most probable one" },
-	{ "mtp", 0, OPT_STR, "auto|on|off", "draft with the MTP modules; never changes the text (default auto)" },
+	{ "mtp", 0, OPT_STR, "auto|on|off",
+		"draft with the MTP modules; never changes the text (default auto)" },
 	OPT_ATTENTION,
 	{ "logprobs", 0, OPT_INT, "K",
 	  "report each token's log-probability and the K best alternatives (0 to 32)" },
@@ -57,7 +58,8 @@ static bool gen_options(const Args *a, LatheSessionOptions *o, Err *e)
 	static const char *const count[] = { "top-k", "logprobs", "chunk" };
 	for (int i = 0; i < 3; i++)
 		if (args_int(a, count[i], 0) < 0 || args_int(a, count[i], 0) > 1 << 30)
-			return err_set(e, E_2003, "--%s %lld: 0 to %d", count[i], (long long)args_int(a, count[i], 0), 1 << 30);
+			return err_set(e, E_2003, "--%s %lld: 0 to %d", count[i],
+				(long long)args_int(a, count[i], 0), 1 << 30);
 	if (strcmp(mtp, "on") == 0)
 		o->mtp = LATHE_MTP_ON;
 	else if (strcmp(mtp, "off") == 0)
@@ -206,18 +208,33 @@ static void gen_summary(const Gen *g)
 	if (args_has(g->a, "quiet") || !isatty(STDERR_FILENO))
 		return;
 	fprintf(stderr, "%lld tokens in, %.0f/s; %lld out, %.1f/s", (long long)s.prompt_tokens,
-		s.prefill_seconds > 0 ? (double)s.prompt_tokens / s.prefill_seconds : 0, (long long)s.generated,
+		s.prefill_seconds > 0 ? (double)s.prompt_tokens / s.prefill_seconds : 0,
+			(long long)s.generated,
 		s.decode_seconds > 0 ? (double)s.generated / s.decode_seconds : 0);
 	if (s.drafted)
-		fprintf(stderr, "; %lld of %lld drafts accepted", (long long)s.accepted, (long long)s.drafted);
+		fprintf(stderr, "; %lld of %lld drafts accepted", (long long)s.accepted,
+			(long long)s.drafted);
 	fprintf(stderr, "; cache %.1f KiB; ended by %s\n", (double)s.kv_bytes / 1024, g->finish);
+}
+
+/* Ids do without a tokenizer, but who looks at the text must be told why there is none. */
+static void gen_warn(const LatheModel *m)
+{
+	LatheError why = { 0 };
+	if (!lathe_text_broken(m, &why))
+		return;
+	Buf b = BUF_INIT;
+	safe_text(&b, why.text, strlen(why.text), 0);
+	fprintf(stderr, "lathe: tokens cannot be shown as text: %s\n", buf_str(&b));
+	buf_done(&b);
 }
 
 static bool gen_open(Gen *g, LatheSessionOptions *o, Err *e)
 {
 	g->max = args_int(g->a, "tokens", 128);
 	if (g->max < 0 || g->max > 1 << 24)
-		return err_set(e, E_2003, "-n %lld: 0 to %d tokens can be asked for", (long long)g->max, 1 << 24);
+		return err_set(e, E_2003, "-n %lld: 0 to %d tokens can be asked for", (long long)g->max,
+			1 << 24);
 	return gen_options(g->a, o, e) &&
 		(g->m = model_open(g->a, args_at(g->a, 0), "precision", NULL, e)) != NULL;
 }
@@ -249,8 +266,10 @@ static int run(const Args *a, Err *e)
 	Gen g = { .a = a };
 	LatheSessionOptions o;
 	const char *batch = args_str(a, "batch", NULL);
-	bool ok = gen_open(&g, &o, e) &&
-		(batch ? generate_batch(a, g.m, &o, batch, g.max, e) : gen_one(&g, &o, e));
+	bool ok = gen_open(&g, &o, e);
+	if (ok && !args_has(a, "prompt"))
+		gen_warn(g.m);
+	ok = ok && (batch ? generate_batch(a, g.m, &o, batch, g.max, e) : gen_one(&g, &o, e));
 	lathe_session_free(g.s);
 	lathe_close(g.m);
 	buf_done(&g.tail);

@@ -25,7 +25,8 @@ static bool page_in(const char *dir, bool sections_apart, const char *topic, cha
 	for (int i = 0; sections[i]; i++) {
 		if (dot && strcmp(dot + 1, sections[i]))
 			continue;
-		snprintf(out, PATH_LEN, "%s/%s%s%s%s%.*s.%s", dir, sections_apart ? "man" : "", sections_apart ? sections[i] : "",
+		snprintf(out, PATH_LEN, "%s/%s%s%s%s%.*s.%s", dir, sections_apart ? "man" : "",
+			sections_apart ? sections[i] : "",
 			sections_apart ? "/" : "", prefix, n, topic, sections[i]);
 		if (!access(out, R_OK))
 			return true;
@@ -33,7 +34,7 @@ static bool page_in(const char *dir, bool sections_apart, const char *topic, cha
 	return false;
 }
 
-/* The page of a topic: "info" is lathe-info, "lathe" itself, "scene.5" that of section 5. In the source tree's
+/* The page of a topic: "info" is lathe-info, "lathe" itself, "scene.5" that of section 5. In the source
  * man/, else beside the installed program, else where pages were to be installed. */
 static bool page_find(const char *topic, char out[PATH_LEN])
 {
@@ -42,7 +43,8 @@ static bool page_find(const char *topic, char out[PATH_LEN])
 		return false;
 	if (cli_data_dir("man", dir, sizeof dir))
 		return page_in(dir, false, topic, out);
-	return (cli_share_dir("man", dir, sizeof dir) && page_in(dir, true, topic, out)) || page_in(MANDIR, true, topic, out);
+	return (cli_share_dir("man", dir, sizeof dir) && page_in(dir, true, topic, out)) ||
+		page_in(MANDIR, true, topic, out);
 }
 
 /* Runs a program; its output goes into out (NULL: ours). False when it is not there or failed. */
@@ -123,9 +125,11 @@ static void render_plain(const Buf *page, Buf *out)
 		if (macro && (!strncmp(s, ".Sh", 3) || !strncmp(s, ".Ss", 3))) {
 			buf_addc(out, '\n');
 			put_words(out, s + 4, n - 4);
-		} else if (macro && (!strncmp(s, ".Pp", 3) || !strncmp(s, ".Bd", 3) || !strncmp(s, ".Bl", 3))) {
+		} else if (macro && (!strncmp(s, ".Pp", 3) || !strncmp(s, ".Bd", 3) ||
+			!strncmp(s, ".Bl", 3))) {
 			buf_addc(out, '\n');
-		} else if (!macro || (n > 4 && s[1] != '\\' && strncmp(s, ".Dd", 3) && strncmp(s, ".Dt", 3))) {
+		} else if (!macro || (n > 4 && s[1] != '\\' && strncmp(s, ".Dd", 3) &&
+			strncmp(s, ".Dt", 3))) {
 			bool item = macro && !strncmp(s, ".It", 3);
 			buf_adds(out, item ? "  " : "    ");
 			put_words(out, s + (macro ? 4 : 0), n - (macro ? 4 : 0));
@@ -162,7 +166,8 @@ static int print_man(const char *name, Buf *out, Err *e)
 		help_man_program(out);
 	else
 		err_set(e, E_2003,
-			"help: --man %.60s: no command of this name; pages of other sections are files in man/", name);
+			"help: --man %.60s: no command of this name; pages of other sections are files in "
+			"man/", name);
 	return err_exit(e);
 }
 
@@ -188,8 +193,8 @@ static void print_topic(const char *topic, Buf *out, Err *e)
 		help_program(out);
 	else
 		err_set(e, E_2003,
-			"help: no page about `%.60s`; topics are the commands and mla, moe, mtp, security, determinism, "
-			"probes, stream, scene.5",
+			"help: no page about `%.60s`; topics are the commands and mla, moe, mtp, security, "
+			"determinism, probes, stream, scene.5",
 			topic);
 }
 
@@ -223,9 +228,10 @@ const Cmd cmd_help = {
 	.usage = "[TOPIC]",
 	.summary = "the manual, page by page",
 	.text = "Without TOPIC, prints the list of commands. With a command's name, or one of mla, moe, mtp, "
-			"security, determinism, probes, stream and scene.5 (scene files), shows that manual page: "
-			"through man when standard output is a terminal, else as plain text. It also works where no man "
-			"program is installed.",
+			"security, determinism, probes, stream and scene.5 (scene files), shows that manual "
+			"page: "
+			"through man when standard output is a terminal, else as plain text. It also works "
+			"where no man program is installed.",
 	.opts = help_opts,
 	.examples = help_examples,
 	.min_args = 0,

@@ -202,14 +202,16 @@ static void text_attention(Buf *b, const Config *c)
 	buf_printf(b, ", each %lld + %lld rotary, values %lld\n", (long long)c->qk_nope_head_dim,
 		(long long)c->qk_rope_head_dim, (long long)c->v_head_dim);
 	label(b, "latent");
-	buf_printf(b, "%lld + %lld rotary; queries ", (long long)c->kv_lora_rank, (long long)c->qk_rope_head_dim);
+	buf_printf(b, "%lld + %lld rotary; queries ", (long long)c->kv_lora_rank,
+		(long long)c->qk_rope_head_dim);
 	if (c->q_lora_rank)
 		buf_printf(b, "%lld\n", (long long)c->q_lora_rank);
 	else
 		buf_adds(b, "direct\n");
 	if (c->arch == ARCH_V32) {
 		label(b, "indexer");
-		buf_printf(b, "%lld heads of %lld, top ", (long long)c->index_n_heads, (long long)c->index_head_dim);
+		buf_printf(b, "%lld heads of %lld, top ", (long long)c->index_n_heads,
+			(long long)c->index_head_dim);
 		units_count(b, c->index_topk);
 		buf_addc(b, '\n');
 	}
@@ -250,7 +252,8 @@ static void text_model(Buf *b, const Config *c)
 		units_amount(b, p.mtp);
 		buf_adds(b, " more");
 	}
-	buf_printf(b, "\n  %-14s%lld (%lld dense, %lld with experts)", "layers", (long long)c->num_hidden_layers,
+	buf_printf(b, "\n  %-14s%lld (%lld dense, %lld with experts)", "layers",
+		(long long)c->num_hidden_layers,
 		   (long long)(c->num_hidden_layers - moe), (long long)moe);
 	if (c->num_nextn_predict_layers)
 		buf_printf(b, " and %lld MTP", (long long)c->num_nextn_predict_layers);

@@ -16,7 +16,8 @@ typedef struct Sizes { int64_t token[KINDS], total[KINDS]; } Sizes; /* bytes */
 typedef struct Ask { int64_t context, batch; int bytes; const char *dtype; } Ask;
 
 static const Opt opts[] = {
-	{ "context", 0, OPT_INT, "N", "tokens kept per sequence; default: the model's max_position_embeddings" },
+	{ "context", 0, OPT_INT, "N", "tokens kept per sequence; default: the model's "
+		"max_position_embeddings" },
 	{ "batch", 0, OPT_INT, "B", "sequences kept at once; default 1" },
 	{ "cache-dtype", 0, OPT_STR, "DTYPE", "f32, bf16, f16 or fp8; default bf16" },
 	{ 0 },
@@ -113,7 +114,8 @@ static bool kv_json(const Config *c, const Ask *q, Buf *b, Err *e)
 		jout_obj(&j);
 		jout_kstr(&j, "name", k->name);
 		jout_kstr(&j, "note", k->note);
-		json_sizes(&j, &k->config, q, &s, k->kv_elements ? k->kv_elements : config_kv(&k->config).mla);
+		json_sizes(&j, &k->config, q, &s,
+			k->kv_elements ? k->kv_elements : config_kv(&k->config).mla);
 		jout_end_obj(&j);
 	}
 	jout_end_arr(&j);

@@ -31,7 +31,8 @@ static OpenKind open_kind(const char *path, Err *e)
 	struct stat st;
 	size_t n = strlen(path);
 	if (stat(path, &st)) {
-		err_set(e, E_4001, "%s: %s; give a checkpoint folder, a .safetensors file, a recording or @NAME",
+		err_set(e, E_4001, "%s: %s; give a checkpoint folder, a .safetensors file, a recording or "
+			"@NAME",
 			path, strerror(errno));
 		return OPEN_WRONG;
 	}
@@ -40,12 +41,13 @@ static OpenKind open_kind(const char *path, Err *e)
 	if (S_ISREG(st.st_mode) && begins_as_stream(path))
 		return OPEN_RECORDING;
 	if (n > 6 && !strcmp(path + n - 6, ".lathe"))
-		err_set(e, E_2004, "%s: bundles are not in this version of lathe; open the checkpoint folder itself",
+		err_set(e, E_2004, "%s: bundles are not in this version of lathe; open the checkpoint folder "
+			"itself",
 			path);
 	else
 		err_set(e, E_3180,
-			"%s: neither a checkpoint nor a recording; give a folder with config.json, a .safetensors file "
-			"or a recording",
+			"%s: neither a checkpoint nor a recording; give a folder with config.json, a "
+			".safetensors file or a recording",
 			path);
 	return OPEN_WRONG;
 }
@@ -133,16 +135,17 @@ const Cmd cmd_open = {
 	.name = "open",
 	.usage = "[CKPT | RECORDING | default]",
 	.summary = "the workbench on a model or a recording",
-	.text = "Opens the screen on a checkpoint, on a recording, or (default, or nothing) on the model in the "
+	.text = "Opens the screen on a checkpoint, on a recording, or (default, or nothing) on the model in "
+		"the "
 			"box. An engine process is started first and loads "
-			"the model while the first frame is drawn. It computes in a session of its own: a screen that "
-			"dies or loses its terminal leaves it running, and "
+			"the model while the first frame is drawn. It computes in a session of its own: a "
+			"screen that dies or loses its terminal leaves it running, and "
 			"`lathe attach` finds it again; leaving with q ends it.\n\n"
-			"In the screen ? shows the keys of the scene, : takes commands, Tab moves between panes, q "
-			"leaves. In a recording [ and ] go back and forth in time, End to "
+			"In the screen ? shows the keys of the scene, : takes commands, Tab moves between "
+			"panes, q leaves. In a recording [ and ] go back and forth in time, End to "
 			"its end.\n\n"
-			"Without a terminal, or with TERM=dumb, a page of text is printed instead: about the model, or "
-			"the picture of the recording.",
+			"Without a terminal, or with TERM=dumb, a page of text is printed instead: about the "
+			"model, or the picture of the recording.",
 	.opts = open_opts,
 	.examples = open_examples,
 	.min_args = 0,

@@ -1,5 +1,6 @@
 /* cmd_replay.c - a recording, on the screen or as text; no engine needed. */
 #include "base/utf8.h"
+#include "cli/runs_beside.h"
 #include "cli/stream_report.h"
 #include "cli/workbench.h"
 #include "probe/record.h"
@@ -87,7 +88,10 @@ static int replay_store(const Args *a, const char *path, Err *e)
 		return err_exit(e);
 	}
 	int status = 0;
-	if (record_load(path, s, &torn, e)) {
+	bool ok = true;
+	for (int i = 1; ok && i < args_count(a); i++)
+		ok = runs_beside(s, args_at(a, i), e);
+	if (ok && record_load(path, s, &torn, e)) {
 		if (workbench_caps(a).screen && !args_has(a, "text")) {
 			status = workbench_run(a, NULL, false, s, e);
 		} else {
@@ -127,18 +131,18 @@ static const char *const examples[] = { "lathe replay run.rec", "lathe replay ru
 
 const Cmd cmd_replay = {
 	.name = "replay",
-	.usage = "FILE",
+	.usage = "FILE [FILE...]",
 	.summary = "a recording on the screen, or its summary",
 	.text = "Reads a recording made by the record command of the workbench or by `lathe record`. On a "
 		"terminal it opens the screen on it, which can "
 		"then go back and forth in time. Without one it prints what the recording holds: topics, "
 		"counts, the time covered, the text.\n\n"
 		"With --json each frame becomes one line: frame, topic, step, time, and text, or dtype, "
-		"shape and values. A frame cut at the end, as a crash leaves "
+		"shape and values. Of further files, recordings of training runs, the losses are drawn beside those of the first. A frame cut at the end, as a crash leaves "
 		"it, is dropped.",
 	.opts = opts,
 	.examples = examples,
 	.min_args = 1,
-	.max_args = 1,
+	.max_args = 9,
 	.run = replay_run,
 };

@@ -1,6 +1,7 @@
 /* cmd_scene.c - one picture of a scene without a terminal: of a recording, or of a prompt run here and
  * now. */
 #include "cli/cmd.h"
+#include "cli/runs_beside.h"
 #include "engine/once.h"
 #include "probe/record.h"
 #include "script/script.h"
@@ -13,7 +14,7 @@
 enum { SCENE_TOKENS = 48, SCENE_KEEP = 256 << 20, SCENE_WATCH = 64 };
 
 static const Opt opts[] = {
-	{ "replay", 0, OPT_STR, "FILE", "draw this recording instead of running a model" },
+	{ "replay", 0, OPT_STR, "FILE", "draw this recording instead of running a model; given again: training runs to compare it with" },
 	{ "prompt", 'p', OPT_STR, "TEXT", "run this prompt through CKPT first" },
 	{ "ids", 0, OPT_STR, "1,2,3", "run these token ids through CKPT first" },
 	{ "tokens", 'n', OPT_INT, "N", "tokens to generate after the prompt (default 48)" },
@@ -67,7 +68,8 @@ static bool picture(const Args *a, App *app, Store *s, Buf *out, Err *e)
 	Size z;
 	/* --json is the same as --as json. */
 	const char *format = args_has(a, "json") ? "json" : args_str(a, "as", "text");
-	return size_parse(args_str(a, "size", "80x24"), &z, e) && press(app, s, z, args_str(a, "keys", ""), e) &&
+	return size_parse(args_str(a, "size", "80x24"), &z, e) &&
+		press(app, s, z, args_str(a, "keys", ""), e) &&
 		app_export(app, s, format, z.w, z.h, out, e);
 }
 
@@ -137,9 +139,13 @@ static bool fill(const Args *a, App *app, Store *s, Err *e)
 	if (ckpt == replay)
 		return err_set(e, E_2003, "scene: give either --replay FILE or a model with -p TEXT");
 	if (ckpt && args_has(a, "prompt") == args_has(a, "ids"))
-		return err_set(e, E_2003, "scene: one of -p TEXT and --ids 1,2,3 is needed to run %s", args_at(a, 1));
+		return err_set(e, E_2003, "scene: one of -p TEXT and --ids 1,2,3 is needed to run %s",
+			args_at(a, 1));
+	for (int i = 1; replay && args_nth(a, "replay", i); i++)
+		if (!runs_beside(s, args_nth(a, "replay", i), e))
+			return false;
 	if (replay)
-		return record_load(args_str(a, "replay", ""), s, NULL, e);
+		return record_load(args_nth(a, "replay", 0), s, NULL, e);
 	return scene_run_model(a, app, s, e);
 }
 

@@ -1,6 +1,7 @@
 /* cmd_verify.c - a checkpoint against stored probes. */
 #include "cli/cmd.h"
 #include "cli/model_args.h"
+#include "cli/verify_train.h"
 #include "engine/verify.h"
 #include "base/utf8.h"
 #include <stdio.h>
@@ -10,10 +11,14 @@
 static const Opt opts[] = {
 	{ "golden", 0, OPT_STR, "FILE",
 	  "stored probes (default: golden.safetensors in the checkpoint's folder)" },
-	{ "attention", 0, OPT_STR, "FORM", "naive or absorbed (default: absorbed with --decode, else naive)" },
+	{ "attention", 0, OPT_STR, "FORM",
+		"naive or absorbed (default: absorbed with --decode, else naive)" },
 	{ "chunk", 0, OPT_INT, "N", "process N tokens at a time through the cache" },
 	{ "decode", 0, OPT_FLAG, NULL, "process token by token through the cache" },
 	{ "precision", 0, OPT_STR, "RECIPE", "native or bf16" },
+	OPT_LAYERS,
+	{ "train", 0, OPT_STR, "DIR", "gradients, AdamW steps and bias updates stored in DIR, instead of "
+		"probes" },
 	{ 0 },
 };
 
@@ -26,6 +31,7 @@ static void report_json(const VerifyReport *r, Buf *b)
 	jout_kstr(&j, "source", r->source);
 	jout_knum(&j, "atol", r->atol);
 	jout_knum(&j, "rtol", r->rtol);
+	jout_kint(&j, "skipped", r->skipped);
 	jout_key(&j, "first_off");
 	if (r->first[0])
 		jout_str(&j, r->first);
@@ -64,6 +70,8 @@ static void report_text(const VerifyReport *r, Buf *b)
 	safe_text(&source, r->source, strlen(r->source), 0);
 	buf_printf(b, "%d of %d probes match within %g + %g |b| of %s", r->n - bad, r->n, r->atol, r->rtol,
 		   source.len ? buf_str(&source) : "the golden file");
+	if (r->skipped)
+		buf_printf(b, "; %d of layers not loaded left out", r->skipped);
 	if (r->first[0])
 		buf_printf(b, "; first off: %s", r->first);
 	buf_addc(b, '\n');
@@ -94,9 +102,16 @@ static int verify_model(const Args *a, LatheModel *m, const char *dir, Err *e)
 static int run(const Args *a, Err *e)
 {
 	if (args_has(a, "chunk") && args_int(a, "chunk", 0) < 1) {
-		err_set(e, E_2003, "--chunk %lld: at least one token is needed", (long long)args_int(a, "chunk", 0));
+		err_set(e, E_2003, "--chunk %lld: at least one token is needed",
+			(long long)args_int(a, "chunk", 0));
 		return err_exit(e);
 	}
+	if (args_has(a, "train") == (args_count(a) > 0)) {
+		err_set(e, E_2003, "verify: a checkpoint, or --train DIR");
+		return err_exit(e);
+	}
+	if (args_has(a, "train"))
+		return cli_verify_train(a, args_str(a, "train", ""), e);
 	char *dir = NULL;
 	LatheModel *m = model_open(a, args_at(a, 0), "precision", &dir, e);
 	int status = m ? verify_model(a, m, dir, e) : err_exit(e);
@@ -109,7 +124,7 @@ static const char *const examples[] = { "lathe verify @tiny", "lathe verify @tin
 
 const Cmd cmd_verify = {
 	.name = "verify",
-	.usage = "CKPT [--golden FILE] [--attention naive|absorbed] [--chunk N | --decode]",
+	.usage = "[CKPT | --train DIR] [--golden FILE] [--attention naive|absorbed] [--chunk N | --decode]",
 	.summary = "compare a checkpoint with stored probes, layer by layer",
 	.text = "Runs the tokens of a golden file (format lathe-golden-1: probes computed by another "
 		"implementation) through the checkpoint and compares every probe that the file holds: hidden "
@@ -119,10 +134,13 @@ const Cmd cmd_verify = {
 		"A floating probe matches where |a - b| <= atol + rtol |b| at every element, with the "
 		"tolerances of the file. Index probes must be equal as sets; where two scores differ by less "
 		"than 1e-6 either choice is right.\n\n"
+		"With --train DIR the folder holds a checkpoint, a batch, case.json and what another "
+		"implementation computed: loss and its parts, the gradient of every tensor, AdamW "
+		"trajectories, bias updates. The tolerances are those of case.json.\n\n"
 		"The exit status is 0 only when all match, 1 when one is off.",
 	.opts = opts,
 	.examples = examples,
-	.min_args = 1,
+	.min_args = 0,
 	.max_args = 1,
 	.run = run,
 };

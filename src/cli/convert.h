@@ -35,8 +35,8 @@ void plan_done(Plan *p);
 /* "model.safetensors" or "model-00001-of-00003.safetensors". */
 void plan_shard_name(const Plan *p, size_t shard, Buf *out);
 
-/* Writes one shard; tell is called with the bytes just written. */
-typedef void (*ConvertTell)(void *ud, uint64_t bytes);
+/* Writes one shard; tell is called with the bytes just written, and may say false to stop. */
+typedef bool (*ConvertTell)(void *ud, uint64_t bytes);
 bool convert_shard(const Plan *p, size_t shard, Ckpt *k, const char *path, ConvertTell tell, void *ud,
 	Err *e);
 /* model.safetensors.index.json for more than one shard. */

@@ -71,7 +71,8 @@ static void value_put(Buf *b, json_t *v, int depth)
 /* Whichever of the two spellings is there, else the older, which all versions read. */
 static int dtype_set(json_t *c, ConvertTo to)
 {
-	static const char *const name[] = { [TO_F32] = "float32", [TO_F16] = "float16", [TO_BF16] = "bfloat16" };
+	static const char *const name[] = { [TO_F32] = "float32", [TO_F16] = "float16",
+		[TO_BF16] = "bfloat16" };
 	bool newer = json_object_get(c, "dtype") != NULL,
 	     older = json_object_get(c, "torch_dtype") != NULL || !newer;
 	int bad = newer ? json_object_set_new(c, "dtype", json_string(name[to])) : 0;

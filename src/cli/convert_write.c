@@ -13,10 +13,8 @@ typedef struct Out { StWriter *w; ConvertTell tell; void *ud; Err *e; } Out;
 
 static bool out_put(Out *o, const void *bytes, size_t n)
 {
-	if (!st_writer_put(o->w, bytes, n, o->e))
-		return false;
-	o->tell(o->ud, n);
-	return true;
+	return st_writer_put(o->w, bytes, n, o->e) &&
+		(o->tell(o->ud, n) || err_set(o->e, E_4002, "stopped while writing"));
 }
 
 static bool memory_fail(const Out *o, const char *name)
@@ -51,7 +49,8 @@ static bool put_cast(Out *o, const Put *p, const Ten *x)
 {
 	Ten flat = ten_wrap(x->dtype, x->data, 2, (int64_t[]){ ten_count(x), 1 }, x->name);
 	const Ten *from = x->scale ? x : &flat;
-	int64_t rows = ten_rows(from), cols = ten_cols(from), step = cols > 0 && cols < PIECE ? PIECE / cols : 1;
+	int64_t rows = ten_rows(from), cols = ten_cols(from),
+		step = cols > 0 && cols < PIECE ? PIECE / cols : 1;
 	real *v = malloc(sizeof *v * (size_t)(step * cols + 1));
 	char *out = malloc((size_t)(step * cols) * dtype_bits(p->dtype) / 8 + 1);
 	bool ok = (v && out) || memory_fail(o, p->name);
@@ -145,7 +144,8 @@ static bool put_quant(Out *o, const Put *p, const Ten *x)
 static bool tensor_put(Out *o, Ckpt *k, const Put *p)
 {
 	static bool (*const how[])(Out *, const Put *, const Ten *) = {
-		[PUT_COPY] = put_copy, [PUT_CAST] = put_cast, [PUT_QUANT] = put_quant, [PUT_SCALE] = put_scale,
+		[PUT_COPY] = put_copy, [PUT_CAST] = put_cast, [PUT_QUANT] = put_quant,
+			[PUT_SCALE] = put_scale,
 	};
 	Ten x;
 	/* what is only copied may be of a type that weights cannot have */
@@ -176,7 +176,8 @@ bool convert_shard(const Plan *p, size_t shard, Ckpt *k, const char *path, Conve
 	bool ok = o.w && st_writer_meta(o.w, "format", "pt", e);
 	for (size_t i = 0; ok && i < p->n; i++)
 		if (p->put[i].shard == shard)
-			ok = st_writer_add(o.w, p->put[i].name, p->put[i].dtype, p->put[i].rank, p->put[i].shape, e);
+			ok = st_writer_add(o.w, p->put[i].name, p->put[i].dtype, p->put[i].rank,
+				p->put[i].shape, e);
 	ok = ok && st_writer_begin(o.w, e) && shard_data(&o, p, shard, k);
 	if (ok)
 		return st_writer_commit(o.w, e);

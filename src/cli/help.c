@@ -73,6 +73,13 @@ void help_command(const Cmd *c, Buf *out)
 {
 	buf_printf(out, "lathe %s - %s\n\nUsage: lathe %s %s\n\n", c->name, c->summary, c->name, c->usage);
 	put_paragraphs(out, c->text);
+	if (c->more) {
+		Buf more = BUF_INIT;
+		c->more(&more);
+		buf_addc(out, '\n');
+		put_paragraphs(out, buf_str(&more));
+		buf_done(&more);
+	}
 	if (c->opts && c->opts->name) {
 		buf_adds(out, "\nOptions:\n");
 		put_options(out, c->opts);

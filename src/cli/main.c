@@ -82,7 +82,8 @@ static int command_unknown(const char *name)
 	for (int i = 0; help_planned[i]; i++)
 		if (!strcmp(name, help_planned[i])) {
 			err_set(&e, E_2004,
-				"`%s` is not in this version of lathe; `lathe --help` lists the commands there are", name);
+				"`%s` is not in this version of lathe; `lathe --help` lists the commands "
+				"there are", name);
 			return fail(&e);
 		}
 	for (int i = 0; cmd_table[i] && n < 127; i++)
@@ -92,7 +93,8 @@ static int command_unknown(const char *name)
 	if (near)
 		err_set(&e, E_2001, "no command `%.80s`; did you mean `lathe %s`?", name, near);
 	else
-		err_set(&e, E_2001, "no command `%.80s`; `lathe --help` lists them, `lathe open FILE` opens a file",
+		err_set(&e, E_2001, "no command `%.80s`; `lathe --help` lists them, `lathe open FILE` opens "
+			"a file",
 			name);
 	return fail(&e);
 }

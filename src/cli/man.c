@@ -88,7 +88,8 @@ static void put_options(Buf *out, const Opt *o)
 static void put_head(Buf *out, const char *name, const char *what)
 {
 	buf_adds(out,
-		".\\\" Made by `lathe help --man`; change the table in src/cli instead.\n.Dd " MAN_DATE "\n.Dt ");
+		".\\\" Made by `lathe help --man`; change the table in src/cli "
+		"instead.\n.Dd " MAN_DATE "\n.Dt ");
 	for (const char *s = name; *s; s++)
 		buf_addc(out, *s >= 'a' && *s <= 'z' ? *s - 'a' + 'A' : *s);
 	buf_printf(out, " 1\n.Os\n.Sh NAME\n.Nm %s\n.Nd ", name);
@@ -100,13 +101,15 @@ static void put_environment(Buf *out)
 	static const char *const env[][2] = {
 		{ "NO_COLOR", "When set and not empty, no colours are used." },
 		{ "CLICOLOR, CLICOLOR_FORCE, FORCE_COLOR",
-			"0 in the first: no colours; anything in the others: colours also without a terminal." },
+			"0 in the first: no colours; anything in the others: colours also without a "
+			"terminal." },
 		{ "TERM, COLORTERM",
-			"What the terminal can do; TERM=dumb means text only, COLORTERM=truecolor means 24-bit "
-			"colours." },
+			"What the terminal can do; TERM=dumb means text only, COLORTERM=truecolor means "
+			"24-bit colours." },
 		{ "LC_ALL, LC_CTYPE, LANG", "UTF-8 or plain ASCII on the screen." },
 		{ "XDG_RUNTIME_DIR", "Where the sockets of running engines lie, in the folder lathe." },
-		{ "LATHE_KERNELS", "generic, sse2, avx2, avx512 or avx512bf16: use no better kernels than these." },
+		{ "LATHE_KERNELS", "generic, sse2, avx2, avx512 or avx512bf16: use no better kernels than "
+			"these." },
 	};
 	buf_adds(out, ".Sh ENVIRONMENT\n.Bl -tag -width Ds\n");
 	for (size_t i = 0; i < sizeof env / sizeof env[0]; i++) {
@@ -120,11 +123,11 @@ static void put_files(Buf *out)
 {
 	buf_adds(out,
 		".Sh FILES\n.Bl -tag -width Ds\n"
-		".It Pa PREFIX/share/lathe/data\nThe models in the box, each a Hugging Face folder; @NAME means the "
-		"folder NAME in it.\n"
+		".It Pa PREFIX/share/lathe/data\nThe models in the box, each a Hugging Face folder; @NAME "
+		"means the folder NAME in it.\n"
 		".It Pa PREFIX/share/lathe/scenes\nThe scenes of the workbench, one Lua file each.\n"
-		".It Pa $XDG_RUNTIME_DIR/lathe\nSockets and locks of running engines; /tmp/lathe\\-UID where the "
-		"variable is not set.\n"
+		".It Pa $XDG_RUNTIME_DIR/lathe\nSockets and locks of running engines; /tmp/lathe\\-UID where "
+		"the variable is not set.\n"
 		".El\nA program run from its build tree uses the data of its source tree.\n");
 }
 
@@ -146,8 +149,8 @@ static void put_exit(Buf *out)
 	for (size_t i = 0; i < sizeof status / sizeof status[0]; i++)
 		buf_printf(out, ".It %s\n%s\n", status[i][0], status[i][1]);
 	buf_adds(out,
-		".El\n.Pp\nAfter a signal n the status is 128+n.\nAn error is one line on standard error with a "
-		"code;\n"
+		".El\n.Pp\nAfter a signal n the status is 128+n.\nAn error is one line on standard error "
+		"with a code;\n"
 		".Xr lathe\\-explain 1\nsays more about a code.\n");
 }
 
@@ -170,6 +173,13 @@ void help_man_command(const Cmd *c, Buf *out)
 	put_line(out, c->usage[0] ? c->usage : "[OPTIONS]");
 	buf_adds(out, ".Sh DESCRIPTION\n");
 	put_text(out, c->text);
+	if (c->more) {
+		Buf more = BUF_INIT;
+		c->more(&more);
+		buf_adds(out, ".Pp\n");
+		put_text(out, buf_str(&more));
+		buf_done(&more);
+	}
 	buf_adds(out, ".Sh OPTIONS\n");
 	if (c->opts && c->opts->name)
 		put_options(out, c->opts);
@@ -199,16 +209,16 @@ void help_man_program(Buf *out)
 	put_head(out, "lathe", "a terminal workbench for small DeepSeek-style language models");
 	buf_adds(out, ".Sh SYNOPSIS\n.Nm lathe\n.Nm lathe\n.Ar COMMAND\n.Op Ar ARGUMENTS\n.Sh DESCRIPTION\n");
 	put_text(out,
-		"A person puts a language model built like DeepSeek-V2 or V3 on the lathe, turns it, looks inside it "
-		"while it runs, and changes it. "
-		"Alone, lathe opens the workbench on the model in the box. An engine process computes; the screen "
-		"shows its stream of named values, and each "
-		"survives the end of the other. Without a terminal, or with TERM=dumb, one page of text about the "
-		"model in the box is printed instead.\n\n"
-		"A CKPT is a Hugging Face folder with config.json and safetensors files, one .safetensors file with "
-		"a config.json beside it, or @NAME for a model in the box.\n\n"
-		"Results go to standard output, all else to standard error. Global options may stand before the "
-		"command's name. In the workbench ? shows the keys and q leaves. "
+		"A person puts a language model built like DeepSeek-V2 or V3 on the lathe, turns it, looks "
+		"inside it while it runs, and changes it. "
+		"Alone, lathe opens the workbench on the model in the box. An engine process computes; the "
+		"screen shows its stream of named values, and each "
+		"survives the end of the other. Without a terminal, or with TERM=dumb, one page of text "
+		"about the model in the box is printed instead.\n\n"
+		"A CKPT is a Hugging Face folder with config.json and safetensors files, one .safetensors "
+		"file with a config.json beside it, or @NAME for a model in the box.\n\n"
+		"Results go to standard output, all else to standard error. Global options may stand before "
+		"the command's name. In the workbench ? shows the keys and q leaves. "
 		"Colours follow --color, then NO_COLOR, CLICOLOR_FORCE and FORCE_COLOR, then the terminal.");
 	put_commands(out);
 	buf_adds(out, ".Sh OPTIONS\nOptions of every command:\n");

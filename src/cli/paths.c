@@ -79,7 +79,8 @@ static bool box_name_ok(const char *s)
 {
 	size_t n = strlen(s);
 	return n > 0 && n <= 64 &&
-		strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == n && s[0] != '.';
+		strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == n &&
+			s[0] != '.';
 }
 
 char *cli_ckpt_path(const char *arg, Err *e)
@@ -92,14 +93,15 @@ char *cli_ckpt_path(const char *arg, Err *e)
 		return copy;
 	}
 	if (!box_name_ok(arg + 1)) {
-		err_set(e, E_2003, "%.80s: not a name of a model in the box; letters, digits, '-', '_' and '.' only",
+		err_set(e, E_2003, "%.80s: not a name of a model in the box; letters, digits, '-', '_' and "
+			"'.' only",
 			arg);
 		return NULL;
 	}
 	if (!cli_data_dir("data", dir, sizeof dir)) {
 		err_set(e, E_4001,
-			"%s: the folder of the models in the box, %s, is not there; install lathe or run it from its "
-			"build tree",
+			"%s: the folder of the models in the box, %s, is not there; install lathe or run it "
+			"from its build tree",
 			arg, dir);
 		return NULL;
 	}
@@ -148,7 +150,8 @@ bool cli_ids(const char *s, int32_t **ids, size_t *n, Err *e)
 			free(*ids);
 			*ids = NULL;
 			return err_set(
-				e, E_2003, "token ids: number %zu is not one, at `%.20s`; give them as 1,2,3", *n + 1, p);
+				e, E_2003, "token ids: number %zu is not one, at `%.20s`; give them as "
+					"1,2,3", *n + 1, p);
 		}
 		(*ids)[(*n)++] = (int32_t)v;
 		p = end;
@@ -170,7 +173,8 @@ bool cli_out(const Buf *b, Err *e)
 	for (size_t done = 0; done < b->len;) {
 		ssize_t k = write(1, b->s + done, b->len - done);
 		if (k < 0 && errno != EINTR)
-			return err_set(e, E_4002, "standard output: %s; the result is not complete", strerror(errno));
+			return err_set(e, E_4002, "standard output: %s; the result is not complete",
+				strerror(errno));
 		done += k > 0 ? (size_t)k : 0;
 	}
 	return true;

@@ -34,7 +34,8 @@ static void put_bytes(Buf *b, double v)
 static void put_model(Buf *b, const Config *c, const Ckpt *k)
 {
 	ParamCount n = config_params(c);
-	buf_printf(b, "  type        %s, %lld layers, hidden %lld, %lld heads, vocabulary %lld\n", c->model_type,
+	buf_printf(b, "  type        %s, %lld layers, hidden %lld, %lld heads, vocabulary %lld\n",
+		c->model_type,
 		(long long)c->num_hidden_layers, (long long)c->hidden_size, (long long)c->num_attention_heads,
 		(long long)c->vocab_size);
 	buf_adds(b, "  parameters  ");
@@ -72,7 +73,8 @@ static void put_cache(Buf *b, const Config *c)
 	} row[] = { { "MLA", n.mla }, { "MQA", n.mqa }, { "GQA-8", n.gqa8 }, { "MHA", n.mha } };
 	int64_t most = n.mha > n.mla ? n.mha : n.mla;
 	buf_adds(
-		b, "\nKV cache, bytes per token in BF16, of this model and of other attention with the same heads\n");
+		b, "\nKV cache, bytes per token in BF16, of this model and of other attention with the same "
+			"heads\n");
 	for (int i = 0; i < 4; i++) {
 		buf_printf(b, "  %-6s %9lld  %5.1f x  ", row[i].name, (long long)row[i].n * 2,
 			n.mla ? (double)row[i].n / (double)n.mla : 0);
@@ -106,7 +108,8 @@ static void put_load(Buf *b, const Load *l)
 	if (!l->n || !l->experts)
 		return;
 	buf_printf(b,
-		"\nExperts chosen, by layer, over these tokens (' ' never, '@' most often; experts 0 to %d)\n",
+		"\nExperts chosen, by layer, over these tokens (' ' never, '@' most often; experts 0 to "
+		"%d)\n",
 		shown - 1);
 	for (int i = 0; i < l->n; i++) {
 		int64_t most = 1;
@@ -158,7 +161,8 @@ static bool say_tokens(LatheModel *m, LatheSession *s, Buf *b, LatheError *le)
 	LatheStats st;
 	lathe_session_stats(s, &st);
 	buf_printf(b,
-		"  figures     %d tokens greedy, mean entropy %.3f nat, %lld drafted, %lld accepted, cache ", n,
+		"  figures     %d tokens greedy, mean entropy %.3f nat, %lld drafted, %lld accepted, "
+		"cache ", n,
 		n ? nats / n : 0.0, (long long)st.drafted, (long long)st.accepted);
 	put_bytes(b, (double)st.kv_bytes);
 	buf_addc(b, '\n');
@@ -223,9 +227,11 @@ bool report_model(const Args *a, const char *label, const char *path, Buf *out, 
 void report_nothing(Buf *out, const char *why)
 {
 	buf_adds(
-		out, "lathe - a terminal workbench for small DeepSeek-style language models\n\nNo model to show: ");
+		out, "lathe - a terminal workbench for small DeepSeek-style language models\n\nNo model to "
+			"show: ");
 	safe_text(out, why, strlen(why), 0);
-	buf_adds(out, "\n\n  lathe open CKPT       the workbench on a Hugging Face folder or .safetensors file\n"
+	buf_adds(out, "\n\n  lathe open CKPT       the workbench on a Hugging Face folder or .safetensors "
+		"file\n"
 	              "  lathe info CKPT       what a checkpoint holds, from its headers\n"
 	              "  lathe kv CONFIG       what its cache costs\n"
 	              "  lathe generate CKPT   continue a text\n"

@@ -1,5 +1,5 @@
 /* bench.c - see bench.h. Limits: limits.h. */
-#include "engine/bench.h"
+#include "engine/bench_parts.h"
 #include "base/clock.h"
 #include "base/rng.h"
 #include "num/limits.h"
@@ -27,8 +27,7 @@ static double median_of(const double *x, int n)
 	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-/* Time that counts: with one thread its own processor time, so that others on the machine count less. */
-static double bench_clock(const Pool *p)
+double bench_clock(const Pool *p)
 {
 	return pool_threads(p) == 1 ? clock_thread() : clock_now();
 }
@@ -46,9 +45,7 @@ static double bench_turns(double (*once)(void *), void *ud)
 	return best;
 }
 
-/* Measures value and limit in pairs, after one turn that does not count: what slows the machine for a while slows both, and the share is
- * the median of the ratios of the pairs. once gives a negative number on failure. */
-static bool bench_pairs(const BenchJob *j, int usual, double (*once)(void *), double (*limit)(void *), void *ud, BenchResult *r)
+bool bench_pairs(const BenchJob *j, int usual, double (*once)(void *), double (*limit)(void *), void *ud, BenchResult *r)
 {
 	int n = j->repeats > 0 ? j->repeats : usual;
 	double limits[BENCH_REPEATS_MAX], ratio[BENCH_REPEATS_MAX];
@@ -277,8 +274,7 @@ bool bench_decode(const BenchJob *j, BenchResult *r, Err *e)
 	return ok;
 }
 
-/* Multiply-adds (as 2 FLOP) of a prompt of T tokens in naive form; the head runs for the last token only. */
-static double prompt_flop(const Lm *m, double T)
+double bench_prompt_flop(const Lm *m, double T, double logits)
 {
 	const Config *c = &m->c;
 	double h = (double)c->hidden_size, sum = 0;
@@ -294,7 +290,7 @@ static double prompt_flop(const Lm *m, double T)
 		else
 			sum += 3 * h * (double)c->intermediate_size;
 	}
-	return 2 * (sum * T + h * (double)c->vocab_size);
+	return 2 * (sum * T + logits * h * (double)c->vocab_size);
 }
 
 static double prefill_once(void *ud)
@@ -314,7 +310,7 @@ static double prefill_limit(void *ud)
 {
 	const BenchJob *j = ((const Course *)ud)->j;
 	double T = (double)j->tokens, peak = limit_flops(j->pool, j->round_bf16 ? DT_BF16 : DT_F32) * pool_threads(j->pool);
-	return peak * 1e9 / (prompt_flop(j->m, T) / T);
+	return peak * 1e9 / (bench_prompt_flop(j->m, T, 1) / T);
 }
 
 bool bench_prefill(const BenchJob *j, BenchResult *r, Err *e)
@@ -323,7 +319,7 @@ bool bench_prefill(const BenchJob *j, BenchResult *r, Err *e)
 	double T = (double)j->tokens;
 	bool ok = course_init(&c, j, j->tokens * j->batch, j->tokens, e) && bench_pairs(j, 7, prefill_once, prefill_limit, &c, r);
 	r->unit = "tok/s";
-	snprintf(r->limit_is, sizeof r->limit_is, "%.3f MFLOP a token at the multiply-add rate", prompt_flop(j->m, T) / T / 1e6);
+	snprintf(r->limit_is, sizeof r->limit_is, "%.3f MFLOP a token at the multiply-add rate", bench_prompt_flop(j->m, T, 1) / T / 1e6);
 	course_done(&c);
 	return ok;
 }

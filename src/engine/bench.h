@@ -13,6 +13,8 @@ typedef struct BenchJob {
 	int64_t depth, tokens, batch;
 	bool round_bf16;         /* inputs rounded to bf16: the products may then use bf16 instructions */
 	int repeats;
+	const Config *config;    /* train */
+	size_t memory_limit;     /* train */
 } BenchJob;
 typedef struct BenchResult {
 	double value;            /* in unit, median */
@@ -29,4 +31,7 @@ bool bench_gemm(const BenchJob *j, BenchResult *r, Err *e);
 bool bench_decode(const BenchJob *j, BenchResult *r, Err *e);
 /* tokens/s of a prompt of `tokens`, against the multiply-adds it needs at the multiply-add rate. */
 bool bench_prefill(const BenchJob *j, BenchResult *r, Err *e);
+/* tokens/s of whole training steps on `batch` rows of `tokens` (gradients, norm, clipping, AdamW), against three times the multiply-adds
+ * of a forward with logits of all tokens. round_bf16: products of the recipe "bf16" with real master weights. */
+bool bench_train(const BenchJob *j, BenchResult *r, Err *e);
 #endif

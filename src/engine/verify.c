@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Places in the order of computing: final and logits, with the MTP modules' logits behind. */
+enum { AFTER_LAYERS = 1 << 16 };
+
 /* One golden probe and the place for ours. */
 typedef struct Probe {
 	const StEntry *t;
@@ -21,7 +24,7 @@ typedef struct Verify {
 	LatheModel *m;
 	St *st;
 	const VerifyOptions *o;
-	int B, T, n;
+	int B, T, n, skipped;
 	int32_t *id;              /* [B*T] */
 	Probe *probe;
 	int *hook;
@@ -41,9 +44,9 @@ static bool probe_known(const char *name, int *layer)
 	if (strcmp(name, "embed") == 0)
 		return (*layer = -1), true;
 	if (strcmp(name, "final") == 0 || strcmp(name, "logits") == 0)
-		return (*layer = 1 << 16), true;
+		return (*layer = AFTER_LAYERS), true;
 	if (sscanf(name, "mtp.%4d.logits%n", &n, &len) == 1 && n >= 0 && len && name[len] == 0)
-		return (*layer = (1 << 16) + 1 + n), true;
+		return (*layer = AFTER_LAYERS + 1 + n), true;
 	if (sscanf(name, "layers.%4d.%n", &n, &len) != 1 || n < 0 || !len)
 		return false;
 	*layer = n;
@@ -82,6 +85,13 @@ static bool verify_ids(Verify *v, Err *e)
 	return true;
 }
 
+/* With --layers the probes of what is not loaded are left out. */
+static bool verify_beyond(const Verify *v, const Probe *p, bool greedy)
+{
+	const Lm *lm = v->m->lm;
+	return lm->n_layers < lm->c.num_hidden_layers && (greedy || p->layer >= lm->n_layers);
+}
+
 static bool verify_probe(Verify *v, const StEntry *t, Err *e)
 {
 	Probe *p = &v->probe[v->n];
@@ -90,6 +100,10 @@ static bool verify_probe(Verify *v, const StEntry *t, Err *e)
 	if (!greedy && !probe_known(t->name, &p->layer))
 		return err_set(e, E_3201, "%s: \"%s\" is not a probe that this version computes",
 			st_path(v->st), t->name);
+	if (verify_beyond(v, p, greedy)) {
+		v->skipped++;
+		return true;
+	}
 	bool fits = t->rank >= 2 && (!greedy || t->rank == 2) && t->shape[0] == v->B &&
 		(t->dtype == DT_F32 || t->dtype == DT_I64);
 	for (int i = 1; fits && i < t->rank; i++)
@@ -127,7 +141,9 @@ static bool verify_read(Verify *v, Err *e)
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(st_at(v->st, i)->name, "input_ids") != 0 && !verify_probe(v, st_at(v->st, i), e))
 			return false;
-	return true;
+	return v->n > 0 || v->skipped == 0 ||
+		err_set(e, E_2003, "%s: holds no probe of the first %d layers", st_path(v->st),
+			v->m->lm->n_layers);
 }
 
 /* --- computing --- */
@@ -197,6 +213,19 @@ static bool verify_forward(Verify *v, Kv *kv, int at, int n, int level, AttnForm
 	return true;
 }
 
+/* MTP modules up to the last one that a probe asks for: by its number, or as a layer behind the main ones. */
+static int modules_asked(const Verify *v)
+{
+	int64_t asked = 0, main = v->m->lm->c.num_hidden_layers;
+	for (int i = 0; i < v->n; i++) {
+		int layer = v->probe[i].layer;
+		int64_t last = layer > AFTER_LAYERS ? layer - AFTER_LAYERS
+			: layer < AFTER_LAYERS ? layer - main + 1 : 0;
+		asked = last > asked ? last : asked;
+	}
+	return asked < v->m->lm->n_mtp ? (int)asked : v->m->lm->n_mtp;
+}
+
 static bool verify_compute(Verify *v, Err *e)
 {
 	Lm *lm = v->m->lm;
@@ -205,18 +234,13 @@ static bool verify_compute(Verify *v, Err *e)
 			: v->o->attention == LATHE_ATTENTION_ABSORBED ? FORM_ABSORBED
 			: chunk == 1                                  ? FORM_ABSORBED
 								      : FORM_NAIVE;
-	bool mtp = false;
-	for (int i = 0; i < v->n; i++) {
-		bool main_probe = strncmp(v->probe[i].t->name, "mtp.", 4) != 0 &&
-			v->probe[i].layer < lm->c.num_hidden_layers;
-		mtp |= !main_probe;
-	}
+	int modules = modules_asked(v);
 	Kv *kv = lm_kv(lm, v->B, v->T, REAL_DTYPE, e);
 	v->level = malloc(sizeof *v->level * (size_t)v->B * (size_t)v->T * (size_t)lm->c.hidden_size);
 	bool ok = kv && (v->level || err_set(e, E_5001, "out of memory"));
 	for (int at = 0; ok && at < v->T; at += chunk)
 		ok = verify_forward(v, kv, at, v->T - at < chunk ? v->T - at : chunk, -1, form, e);
-	for (int j = 0; ok && mtp && j < lm->n_mtp; j++)
+	for (int j = 0; ok && j < modules; j++)
 		for (int at = 0, end = v->T - 1 - j; ok && at < end; at += chunk)
 			ok = verify_forward(v, kv, at, end - at < chunk ? end - at : chunk, j, form, e);
 	kv_free(kv);
@@ -394,6 +418,7 @@ static bool verify_all(Verify *v, VerifyReport *r, Err *e)
 {
 	if (!verify_read(v, e))
 		return false;
+	r->skipped = v->skipped;
 	const char *source = st_meta(v->st, "source");
 	snprintf(r->source, sizeof r->source, "%s", source ? source : "");
 	r->atol = meta_num(v->st, "atol", 1e-4);

@@ -11,7 +11,7 @@ typedef struct VerifyOptions {
 typedef struct VerifyProbe { const char *name; bool ok; double max_abs, max_rel; char at[72]; } VerifyProbe;
 typedef struct VerifyReport {
 	bool ok;
-	int n;
+	int n, skipped;       /* skipped: probes of layers that are not loaded */
 	VerifyProbe *probe;
 	char first[256];      /* the first layer that is off, in the order of computing; "" when none is */
 	char source[256];     /* who computed the golden values */

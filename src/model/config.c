@@ -3,24 +3,15 @@
  * change the computation are not looked at. */
 #include "model/config.h"
 #include "base/json.h"
+#include "model/config_fields.h"
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { FILE_MAX = 16 << 20, WIDTH_MAX = 1 << 20, NO_NULL = -1000 };
+enum { FILE_MAX = 16 << 20, WIDTH_MAX = 1 << 20 };
 #define NONE NAN /* no default: the key must be there */
-
-typedef enum Kind { INT, NUM, FLAG } Kind;
-typedef struct Field {
-	const char *key;
-	Kind kind;
-	int null;            /* the value null stands for, or NO_NULL */
-	size_t at;           /* in Config */
-	double lo, hi;       /* allowed, both ends */
-	double missing[3];   /* by Arch */
-} Field;
 
 #define AT(f) offsetof(Config, f)
 /* Defaults: configuration_deepseek_v2/v3/v32 of transformers; for null, what those classes make of None. */
@@ -58,6 +49,18 @@ static const Field fields[] = {
 	{ "tie_word_embeddings", FLAG, NO_NULL, AT(tie_word_embeddings), 0, 1, { 0, 0, 0 } },
 	{ "rope_interleave", FLAG, NO_NULL, AT(rope_interleave), 0, 1, { 1, 1, 1 } },
 };
+
+const Field *config_fields(size_t *n)
+{
+	*n = sizeof fields / sizeof fields[0];
+	return fields;
+}
+
+/* index_* mean something in V3.2 only, and are 0 elsewhere. */
+bool config_field_applies(const Field *f, Arch arch)
+{
+	return arch == ARCH_V32 || (f->at != AT(index_n_heads) && f->at != AT(index_head_dim) && f->at != AT(index_topk));
+}
 
 typedef struct Reader { const char *path; json_t *root; Config *c; Err *e; } Reader;
 
@@ -124,9 +127,8 @@ static bool fields_take(const Reader *r)
 {
 	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
 		const Field *f = &fields[i];
-		bool indexer = f->at == AT(index_n_heads) || f->at == AT(index_head_dim) || f->at == AT(index_topk);
-		if (indexer && r->c->arch != ARCH_V32)
-			continue; /* means nothing there */
+		if (!config_field_applies(f, r->c->arch))
+			continue;
 		if (!field_take(r, r->root, NULL, f, f->missing[r->c->arch]))
 			return false;
 	}

@@ -2,6 +2,7 @@
  * relations. */
 #ifndef MODEL_CONFIG_H
 #define MODEL_CONFIG_H
+#include "base/buf.h"
 #include "base/err.h"
 #include "num/dtype.h"
 #include <stdint.h>
@@ -49,6 +50,10 @@ typedef struct Config {
 bool config_read(const char *path, Config *c, Err *e);
 /* The same from text; where is named in errors. */
 bool config_parse(const char *text, size_t n, const char *where, Config *c, Err *e);
+/* Appends the whole config.json, which config_parse and Hugging Face transformers read. False: out of memory. */
+bool config_write(const Config *c, Buf *out);
+/* Whether a and b are of different models (stored types apart); appends the first difference: "KEY is 4 and 8". */
+bool config_differs(const Config *a, const Config *b, Buf *what);
 /* MTP layers (>= num_hidden_layers) always are, when there are experts */
 bool config_is_moe(const Config *c, int64_t layer);
 

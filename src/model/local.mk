@@ -1,5 +1,5 @@
 liblathe_la_SOURCES += \
-	src/model/config.h src/model/config.c src/model/config_tensors.c src/model/config_known.c \
+	src/model/config.h src/model/config.c src/model/config_tensors.c src/model/config_known.c src/model/config_fields.h src/model/config_write.c \
 	src/model/rope_table.h src/model/rope_table.c \
 	src/model/kv.h src/model/kv.c \
 	src/model/lm.h src/model/lm.c src/model/lm_build.h src/model/lm_build.c src/model/lm_load.c src/model/lm_random.c \

@@ -18,10 +18,18 @@ static void moe_load(Tape *t, const Dispatch *d)
 	tape_name(t, "load", load);
 }
 
+/* The bias under its short name, for whoever looks; the weight itself keeps the name it has in checkpoints. */
+static Ten *moe_bias(Tape *t, const Moe *m)
+{
+	if (!m->bias || !tape_wants(t, "bias"))
+		return m->bias;
+	return tape_name(t, "bias", tape_leaf(t, *m->bias, false));
+}
+
 /* The choice, with its by-products only when somebody watches them. */
 static Ten *moe_choose(Tape *t, const Moe *m, Ten *scores)
 {
-	Ten *bias = m->bias ? tape_name(t, "bias", m->bias) : NULL;
+	Ten *bias = moe_bias(t, m);
 	Ten *sum = NULL, *kept = NULL;
 	bool look = tape_wants(t, "group_sum") || tape_wants(t, "group_kept");
 	Ten *topk = route_choose(t, scores, bias, &m->rule, look ? &sum : NULL, look ? &kept : NULL);

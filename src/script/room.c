@@ -2,11 +2,19 @@
  * (patterns, large repeats) are not given out, since a hook cannot stop them; nor is pcall, which would
  * catch the hook's own error and go on. `table` is a view here, not the library. */
 #include "script/room.h"
+#include "base/clock.h"
+#include <limits.h>
 #include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOOK_EVERY = 10000 };
+enum {
+	HOOK_EVERY = 1000,
+	BYTES_A_STEP = 16, /* what growing costs: a hook alone would let every step copy all the memory there is */
+	SMALL = 4096       /* smaller pieces are free, so that an error's own text always finds room */
+};
+
+static const char stopped[] = "stopped: too many steps";
 
 static void *room_alloc(void *ud, void *p, size_t old, size_t want)
 {
@@ -18,6 +26,8 @@ static void *room_alloc(void *ud, void *p, size_t old, size_t want)
 		return NULL;
 	}
 	if (want > had && want - had > r->limit - r->held)
+		return NULL;
+	if (want > had && want - had >= SMALL && (r->steps -= (long)((want - had) / BYTES_A_STEP)) < 0)
 		return NULL;
 	void *q = realloc(p, want);
 	if (q)
@@ -31,8 +41,23 @@ static void room_hook(lua_State *L, lua_Debug *ar)
 	(void)ar;
 	lua_getallocf(L, (void **)&r);
 	r->steps -= HOOK_EVERY;
+	if (r->steps < 0 || (r->cpu_until > 0 && clock_thread() > r->cpu_until))
+		luaL_error(L, "%s", stopped);
+}
+
+void room_charge(lua_State *L, size_t steps)
+{
+	Room *r;
+	lua_getallocf(L, (void **)&r);
+	r->steps -= steps < LONG_MAX / 2 ? (long)steps : LONG_MAX / 2;
 	if (r->steps < 0)
-		luaL_error(L, "stopped: too many steps");
+		luaL_error(L, "%s", stopped);
+}
+
+void room_allow(Room *r, long steps, double cpu_seconds)
+{
+	r->steps = steps;
+	r->cpu_until = clock_thread() + cpu_seconds;
 }
 
 /* What a scene needs: no files, no code from strings, no patterns, no way out. */
@@ -84,10 +109,12 @@ void room_done(Room *r)
 bool room_fail(Room *r, int status, Err *e)
 {
 	const char *s = lua_type(r->L, -1) == LUA_TSTRING ? lua_tostring(r->L, -1) : "an error that is not text";
-	if (status == LUA_ERRMEM)
+	if (status == LUA_ERRMEM && r->steps >= 0)
 		err_set(e, E_8002, "the script needs more than %zu MiB", r->limit >> 20);
+	else if (status == LUA_ERRMEM)
+		err_set(e, E_8002, "stopped: too many steps, or too much memory moved");
 	else
-		err_set(e, strstr(s, "stopped: too many steps") ? E_8002 : E_8001, "%s", s);
+		err_set(e, strstr(s, stopped) ? E_8002 : E_8001, "%s", s);
 	lua_pop(r->L, 1);
 	return false;
 }

@@ -6,10 +6,14 @@
 #include <lua.h>
 #include <stddef.h>
 
-typedef struct Room { lua_State *L; size_t held, limit; long steps; } Room;
+typedef struct Room { lua_State *L; size_t held, limit; long steps; double cpu_until; /* 0: no limit */ } Room;
 /* False: out of memory. r must stay where it is until room_done. */
 bool room_init(Room *r, size_t memory, long steps);
 void room_done(Room *r);
+/* From here on: so many steps, and so many seconds of computing for what steps do not measure (comparing long texts). */
+void room_allow(Room *r, long steps, double cpu_seconds);
+/* For a C function that does much in one step. A Lua error when the steps are used up. */
+void room_charge(lua_State *L, size_t steps);
 /* Runs a text chunk with one result left on the stack; false: e (E_8xxx) has the message with file and
  * line. */
 bool room_run(Room *r, const char *text, size_t n, const char *chunk, Err *e);

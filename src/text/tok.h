@@ -32,6 +32,9 @@ void tok_bytes_of(const Tok *t, int32_t id, Buf *out);
 void tok_decode(const Tok *t, const int32_t *id, size_t n, Buf *out);
 bool tok_is_special(const Tok *t, int32_t id);
 
+/* Names of the files that a tokenizer may consist of, NULL behind the last. */
+const char *const *tok_files(void);
+
 /* Streaming: push gives what is complete, flush the rest (U+FFFD for a cut character). */
 typedef struct TokStream { const Tok *t; char tail[4]; size_t n; } TokStream;
 void tok_stream_init(TokStream *s, const Tok *t);

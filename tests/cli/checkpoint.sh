@@ -72,6 +72,45 @@ run 4 convert "$data/models/v3" "$tmp/copy" && one_error_line && run 2 convert "
 result $? "convert: what is refused"
 [ ! -e "$tmp/x" ] && ! ls "$tmp" | grep -q 'tmp-'
 result $? "convert: a failure leaves nothing behind"
+# A gigabyte of zeros that takes no room, so that a conversion lasts.
+mkdir "$tmp/large"
+echo '{"model_type":"deepseek_v3"}' >"$tmp/large/config.json"
+head='{"x":{"dtype":"F32","shape":[16384,16384],"data_offsets":[0,1073741824]}}'
+printf '\120\000\000\000\000\000\000\000%-80s' "$head" >"$tmp/large/model.safetensors"
+truncate -s $((8 + 80 + 1073741824)) "$tmp/large/model.safetensors"
+stopped() { # stopped SIGNAL STATUS
+	"$LATHE" convert "$tmp/large" "$tmp/stop" --dtype bf16 >"$tmp/out" 2>"$tmp/err" </dev/null &
+	pid=$!
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		[ -e "$tmp/stop.tmp-$pid" ] && break
+		sleep 0.05
+	done
+	kill -"$1" $pid
+	wait $pid
+	got=$?
+	[ $got -eq "$2" ] && [ ! -s "$tmp/err" ] && [ ! -e "$tmp/stop" ] && ! ls "$tmp" | grep -q 'tmp-' && return 0
+	note "exit $got, not $2; $(ls "$tmp" | tr '\n' ' ') $(head -c 200 "$tmp/err")"
+	return 1
+}
+stopped TERM 143 && stopped HUP 129
+result $? "convert: a signal leaves nothing behind and gives 128 + its number"
+rm -rf "$tmp/large"
+
+cp -R "$data/models/v3" "$tmp/broken" && echo '{' >"$tmp/broken/tokenizer.json"
+note_line() { [ "$(wc -l <"$tmp/err")" -eq 1 ] && grep -q '^lathe: tokens cannot be shown as text: .*tokenizer.json' "$tmp/err"; }
+run 0 generate "$tmp/broken" --ids 2,3 -n 3 --temperature 0 && grep -Eq '^[0-9]+(,[0-9]+)*$' "$tmp/out" && note_line &&
+	run 0 generate "$tmp/broken" --ids 2,3 -n 3 --json && note_line && run 3 generate "$tmp/broken" -p x && one_error_line
+result $? "generate: a broken tokenizer is told, with ids too"
+
+run 0 verify "$data/models/v3" --layers 1 && has ' of layers not loaded left out' && run 0 verify "$data/models/v3" --layers 1 --json &&
+	! has '"skipped":0,' 2>/dev/null >&2 && run 2 verify "$data/models/v3" --layers 99 && one_error_line
+result $? "verify: the first layers"
+
+run 5 bench gemm --memory-limit 1M && one_error_line && run 5 bench decode "$data/models/v3" --memory-limit 300K && one_error_line &&
+	run 5 bench prefill --geometry "$data/models/v3" --memory-limit 300K && one_error_line &&
+	run 5 bench decode --geometry "$tmp/v3.json" --memory-limit 1G && one_error_line &&
+	run 0 bench gemm --rows 1 --outputs 64 --inputs 64 --repeats 1 --memory-limit 1M
+result $? "bench: the memory limit"
 if [ ! -w /dev/full ]; then
 	skip "a full disk is exit status 4" "no /dev/full"
 else

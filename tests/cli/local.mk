@@ -1,3 +1,3 @@
-TESTS += tests/cli/usage.sh tests/cli/man.sh tests/cli/places.sh tests/cli/examples.sh tests/cli/checkpoint.sh
-dist_check_SCRIPTS += tests/cli/usage.sh tests/cli/man.sh tests/cli/places.sh tests/cli/examples.sh tests/cli/checkpoint.sh
+TESTS += tests/cli/usage.sh tests/cli/man.sh tests/cli/places.sh tests/cli/examples.sh tests/cli/checkpoint.sh tests/cli/train.sh tests/cli/watch.sh
+dist_check_SCRIPTS += tests/cli/usage.sh tests/cli/man.sh tests/cli/places.sh tests/cli/examples.sh tests/cli/checkpoint.sh tests/cli/train.sh tests/cli/watch.sh
 EXTRA_DIST += tests/cli/tap.sh

@@ -68,6 +68,63 @@ TEST(config_defaults)
 	assert_false(config_is_moe(&c, 60));
 }
 
+/* Written and read again: every field the same. */
+static void round_trip(const Config *c)
+{
+	Buf b = BUF_INIT, what = BUF_INIT;
+	Config d;
+	Err e = { 0 };
+	memset(&d, 0, sizeof d);
+	assert_true(config_write(c, &b));
+	if (!config_parse(b.s, b.len, "written", &d, &e))
+		fail_msg("E%d %s in %s", e.code, e.text, b.s);
+	assert_memory_equal(c, &d, sizeof d);
+	assert_false(config_differs(c, &d, &what));
+	buf_done(&b);
+	buf_done(&what);
+}
+
+TEST(config_written)
+{
+	static const char *const dirs[] = { "v2", "v2-lite", "v3", "v3-fp8-partial", "v3-hf5-config", "v3-long", "v3-moonlight", "v3-mtp2",
+		"v3-odd", "v3-sharded", "v3-tied", "kimi-k2", NULL };
+	static const char *const texts[] = {
+		"{\"model_type\":\"deepseek_v2\",\"num_experts_per_tok\":6,\"attention_bias\":true,\"n_shared_experts\":null}",
+		"{\"model_type\":\"deepseek_v3\",\"n_routed_experts\":null,\"num_experts_per_tok\":null,\"moe_intermediate_size\":null}",
+		"{\"model_type\":\"deepseek_v32\",\"num_hidden_layers\":3,\"mlp_layer_types\":[\"dense\",\"sparse\",\"dense\"]}",
+		"{\"model_type\":\"kimi_k2\",\"q_lora_rank\":null,\"bos_token_id\":null,\"eos_token_id\":[3,4,5],\"dtype\":\"float16\"}",
+		"{\"model_type\":\"deepseek_v3\",\"eos_token_id\":null,\"rope_theta\":12345.5,\"rms_norm_eps\":1e-5,\"rope_interleave\":false,"
+		"\"rope_scaling\":{\"type\":\"yarn\",\"factor\":2.5,\"truncate\":false,\"attention_factor\":1.25,\"mscale\":0.707}}", NULL };
+	Config c;
+	for (int i = 0; dirs[i]; i++) {
+		char path[128];
+		Err e = { 0 };
+		snprintf(path, sizeof path, "tests/data/models/%s", dirs[i]);
+		memset(&c, 0, sizeof c);
+		if (!config_read(unit_src(path), &c, &e))
+			fail_msg("%s: %s", dirs[i], e.text);
+		round_trip(&c);
+	}
+	for (int i = 0; texts[i]; i++) {
+		memset(&c, 0, sizeof c);
+		assert_int_equal(parse(texts[i], &c), 0);
+		round_trip(&c);
+	}
+}
+
+TEST(config_difference)
+{
+	Config a, b;
+	Buf what = BUF_INIT;
+	assert_int_equal(parse("{\"model_type\":\"deepseek_v3\",\"hidden_size\":64}", &a), 0);
+	assert_int_equal(parse("{\"model_type\":\"deepseek_v3\",\"hidden_size\":64,\"dtype\":\"float32\"}", &b), 0);
+	assert_false(config_differs(&a, &b, &what));
+	b.hidden_size = 128;
+	assert_true(config_differs(&a, &b, &what));
+	assert_string_equal(buf_str(&what), "hidden_size is 64 and 128");
+	buf_done(&what);
+}
+
 #define V3 "{\"model_type\":\"deepseek_v3\","
 TEST(config_rope)
 {

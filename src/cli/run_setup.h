@@ -1,0 +1,25 @@
+/* run_setup.h - from a configuration file and the options of the command line to a run that can step. */
+#ifndef CLI_RUN_SETUP_H
+#define CLI_RUN_SETUP_H
+#include "cli/cmd.h"
+#include "script/run_file.h"
+#include "train/train.h"
+
+typedef struct RunSetup {
+	RunFile *file;
+	Tok *tok;
+	Train *train;
+	char out[4096];            /* --out, else the file's, else runs/NAME */
+	char tokenizer[4096];      /* folder of its files */
+	int64_t stop;              /* steps after which to stop; INT64_MAX in `plus` form until the run has been resumed */
+	int64_t plus;              /* of --steps +N, else -1 */
+} RunSetup;
+/* Options: out, steps, set (repeated), resume, and the global seed, threads, memory-limit. */
+bool run_setup(RunSetup *r, const Args *a, const char *config, Err *e);
+void run_setup_done(RunSetup *r);
+#define OPT_RUN \
+	{ "out", 'o', OPT_STR, "DIR", "where checkpoints and the finished model go (default: the file's, else runs/NAME)" }, \
+	{ "steps", 'n', OPT_STR, "N", "stop after N steps, +N: after N more; the schedules stay those of the file" }, \
+	{ "resume", 0, OPT_FLAG, NULL, "go on from the newest checkpoint in the output folder" }, \
+	{ "set", 0, OPT_STR, "NAME=VALUE", "change a setting; may be given again" }
+#endif

@@ -1,0 +1,7 @@
+if HAVE_CMOCKA
+check_PROGRAMS += tests/run_script
+TESTS += tests/run_script
+endif
+tests_run_script_SOURCES = $(unit_main) tests/script/test_run.c
+tests_run_script_CPPFLAGS = $(unit_cppflags)
+tests_run_script_LDADD = $(unit_ldadd) $(JANSSON_LIBS)
