@@ -89,6 +89,11 @@ double bus_time(const Bus *b)
 	return clock_now() - b->start;
 }
 
+void bus_set_time(Bus *b, double t)
+{
+	b->start = clock_now() - t;
+}
+
 /* Under the lock. One byte in the pipe is enough until the other side has looked. */
 static void wake_other(Bus *b)
 {
@@ -252,8 +257,8 @@ bool bus_reply_take(Bus *b, int *viewer, Buf *out)
 	return true;
 }
 
-/* Only the newest of a state is worth sending; what happened (a token, a new text) is sent one by one; the
- * rest are probes. */
+/* Only the newest of a state is worth sending; what happened (a token, a new text, a step of training) is
+ * sent one by one; the rest are probes. */
 typedef enum TopicKind { TOPIC_STATE, TOPIC_EVENT, TOPIC_PROBE } TopicKind;
 static TopicKind topic_kind(const char *t)
 {
@@ -261,7 +266,7 @@ static TopicKind topic_kind(const char *t)
 		return TOPIC_STATE;
 	if (strncmp(t, "gen.", 4) == 0)
 		return strcmp(t, "gen.stats") == 0 ? TOPIC_STATE : TOPIC_EVENT;
-	return TOPIC_PROBE;
+	return strncmp(t, "train.", 6) == 0 ? TOPIC_EVENT : TOPIC_PROBE;
 }
 
 /* Whether a sample is passed over for a viewer; counted says that the viewer is to be told. */

@@ -13,6 +13,7 @@ typedef struct Bus Bus;
 Bus *bus_new(size_t keep);            /* bytes of samples kept for late and slow viewers */
 void bus_free(Bus *b);
 double bus_time(const Bus *b);        /* seconds since the engine began: the clock of its samples */
+void bus_set_time(Bus *b, double t);  /* goes on from t: of a run that was there before */
 
 /* --- the computing thread --- */
 void bus_put(Bus *b, const Sample *s);

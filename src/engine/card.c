@@ -131,3 +131,18 @@ void card_write(Buf *b, const char *path, const LatheModel *m)
 	jout_kint(&j, "machine_memory", machine_memory());
 	jout_end_obj(&j);
 }
+
+void card_write_config(Buf *b, const char *name, const Config *c, int64_t bytes)
+{
+	Jout j;
+	jout_init(&j, b);
+	jout_obj(&j);
+	put_name(&j, name);
+	jout_kint(&j, "layers", c->num_hidden_layers);
+	jout_kbool(&j, "mtp", c->num_nextn_predict_layers > 0);
+	put_config(&j, c);
+	jout_kint(&j, "bytes", bytes);
+	put_known(&j);
+	jout_kint(&j, "machine_memory", machine_memory());
+	jout_end_obj(&j);
+}

@@ -13,6 +13,7 @@ struct LatheModel {
 	Tape *tape;              /* one: hooks live on it, sessions take turns */
 	Tok *tok;                /* NULL: no tokenizer beside the weights */
 	Err tok_error;           /* why not */
+	bool tok_broken;         /* there is a tokenizer.json, and it cannot be used */
 	size_t memory_limit;
 	int64_t probe_position;  /* of the first row of the forward that runs */
 	struct Watch *watch;

@@ -44,6 +44,8 @@ bool lathe_encode(const LatheModel *m, const char *text, size_t n, bool add_bos,
 	LatheError *e);
 /* malloc'd UTF-8; invalid parts are U+FFFD. */
 char *lathe_decode(const LatheModel *m, const int32_t *ids, size_t n);
+/* Whether a tokenizer.json lies beside the weights but cannot be used, and why: ids work, text does not. */
+bool lathe_text_broken(const LatheModel *m, LatheError *why);
 /* The bytes of one token as they are, malloc'd and NUL-terminated; they may be part of a character. NULL
  * without a tokenizer. */
 char *lathe_token_bytes(const LatheModel *m, int32_t id, size_t *n);

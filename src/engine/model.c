@@ -38,12 +38,14 @@ static void open_tokenizer(LatheModel *m)
 {
 	char path[4200];
 	snprintf(path, sizeof path, "%s/tokenizer.json", ckpt_dir(m->lm->ckpt));
-	if (access(path, F_OK) == 0)
+	if (access(path, F_OK) == 0) {
 		m->tok = tok_open(path, &m->tok_error);
-	else
+		m->tok_broken = !m->tok;
+	} else {
 		err_set(&m->tok_error, E_4001,
 			"%s: no tokenizer.json beside the weights; give token ids (--ids)",
 			ckpt_dir(m->lm->ckpt));
+	}
 }
 
 static bool open_engine(LatheModel *m, const LatheOpenOptions *o, Err *e)
@@ -130,6 +132,13 @@ bool lathe_encode(const LatheModel *m, const char *text, size_t n, bool add_bos,
 	ids_done(&v);
 	engine_error(&e, error);
 	return false;
+}
+
+bool lathe_text_broken(const LatheModel *m, LatheError *why)
+{
+	if (m->tok_broken)
+		engine_error(&m->tok_error, why);
+	return m->tok_broken;
 }
 
 char *lathe_decode(const LatheModel *m, const int32_t *ids, size_t n)

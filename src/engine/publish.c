@@ -175,8 +175,7 @@ void publish_token(Publish *p, const LatheModel *m, const TokenNote *n)
 	buf_done(&b);
 }
 
-/* Resident bytes of this process; 0 where /proc does not tell. */
-static int64_t rss_bytes(void)
+int64_t publish_rss(void)
 {
 	long long pages = 0, skip;
 	FILE *f = fopen("/proc/self/statm", "re");
@@ -215,7 +214,7 @@ void publish_stats(Publish *p, uint64_t step, const StatsNote *n)
 	jout_kint(&j, "forwards", s->forwards);
 	jout_kint(&j, "kv_bytes", s->kv_bytes);
 	jout_kint(&j, "kv_allocated", s->kv_allocated);
-	jout_kint(&j, "rss_bytes", rss_bytes());
+	jout_kint(&j, "rss_bytes", publish_rss());
 	jout_kint(&j, "too_large", (int64_t)p->too_large);
 	put_number(&j, "seconds", true, n->seconds);
 	jout_end_obj(&j);

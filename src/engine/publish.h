@@ -26,6 +26,8 @@ void publish_probe(Publish *p, const LatheProbe *x);
 bool publish_record(Publish *p, const char *path, Err *e);
 bool publish_record_stop(Publish *p, Err *e);
 void publish_flush(Publish *p);
+/* Resident bytes of this process; 0 where /proc does not tell. */
+int64_t publish_rss(void);
 
 /* Text of tokens as they come: bytes of a character cut by a token's end are held back for the next. */
 enum { PIECE_HELD = 4 };

@@ -4,9 +4,9 @@
 #endif
 #include "engine/serve.h"
 #include "base/clock.h"
+#include "engine/crowd.h"
 #include "engine/jobs.h"
 #include "engine/place.h"
-#include "engine/viewer.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,10 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-enum { VIEWERS_MAX = 16, FIRST = 3 /* poll slots: wake, stop, listen */ };
 /* Seconds that the computing thread gets to end its step, and that viewers get to read the last words. */
 static const double end_patience = 5, bye_patience = 0.5;
 
@@ -29,11 +27,8 @@ typedef struct Serve {
 	Err load_error;          /* of must_load; the worker's until it is joined */
 	pthread_t worker;
 	Place place;
-	int listen_fd;
-	Viewer viewer[VIEWERS_MAX];
-	size_t n;
-	int next_id, status;
-	bool had_viewer, more;   /* more: somebody has more to be sent than one turn allows */
+	Crowd crowd;
+	int status;
 	double end_at;           /* quitting since, +patience; 0: not quitting */
 	double alone_since;      /* no viewer and nothing published since; 0: not so */
 	uint64_t alone_serial;
@@ -83,48 +78,6 @@ static void take_command(void *ud, Viewer *v, json_t *c)
 	json_decref(c);
 }
 
-static void viewer_add(Serve *s, int fd)
-{
-	if (s->n == VIEWERS_MAX || !place_peer_ok(fd)) {
-		close(fd);
-		return;
-	}
-	viewer_init(&s->viewer[s->n++], s->bus, s->next_id++, fd, s->jobs.name);
-	s->had_viewer = true;
-}
-
-static void viewer_remove(Serve *s, size_t i)
-{
-	bus_gone(s->bus, s->viewer[i].id);
-	viewer_done(&s->viewer[i]);
-	s->viewer[i] = s->viewer[--s->n];
-	if (s->n == 0 && s->o->exit_with_viewer)
-		serve_quit(s, 0);
-}
-
-static void accept_all(Serve *s)
-{
-	for (int i = 0; i < VIEWERS_MAX; i++) {
-		int fd = accept(s->listen_fd, NULL, NULL);
-		if (fd < 0)
-			return;
-		viewer_add(s, fd);
-	}
-}
-
-static void deliver_replies(Serve *s)
-{
-	Buf frame = BUF_INIT;
-	int id;
-	while (bus_reply_take(s->bus, &id, &frame)) {
-		for (size_t i = 0; i < s->n; i++)
-			if (s->viewer[i].id == id && !s->viewer[i].closing)
-				buf_add(&s->viewer[i].replies, frame.s, frame.len);
-		buf_clear(&frame);
-	}
-	buf_done(&frame);
-}
-
 static void take_signal(Serve *s)
 {
 	unsigned char sig = 0;
@@ -135,44 +88,11 @@ static void take_signal(Serve *s)
 		serve_quit(s, 128 + sig);
 }
 
-static size_t poll_set(const Serve *s, struct pollfd *p)
-{
-	p[0] = (struct pollfd){ .fd = bus_wake_fd(s->bus), .events = POLLIN };
-	p[1] = (struct pollfd){ .fd = s->end_at > 0 ? -1 : s->o->stop_fd, .events = POLLIN };
-	p[2] = (struct pollfd){ .fd = s->end_at > 0 ? -1 : s->listen_fd, .events = POLLIN };
-	for (size_t i = 0; i < s->n; i++) {
-		const Viewer *v = &s->viewer[i];
-		p[FIRST + i] = (struct pollfd){ .fd = v->fd, .events = POLLIN };
-		if (viewer_wants_write(v))
-			p[FIRST + i].events |= POLLOUT;
-	}
-	return FIRST + s->n;
-}
-
-/* A viewer whose socket is full is left alone until poll says otherwise. */
-static void talk(Serve *s, const struct pollfd *p)
-{
-	s->more = false;
-	for (size_t i = s->n; i-- > 0;) {
-		Viewer *v = &s->viewer[i];
-		bool known = p[FIRST + i].fd == v->fd, ok = true;
-		short got = known ? p[FIRST + i].revents : 0;
-		if (got & (POLLIN | POLLHUP | POLLERR))
-			ok = viewer_read(v, take_command, s);
-		if (ok && (v->sent == v->out.len || (got & POLLOUT)))
-			ok = viewer_write(v, s->bus);
-		if (!ok)
-			viewer_remove(s, i);
-		else if (v->sent == v->out.len && v->out.len > 0)
-			s->more = true;
-	}
-}
-
 /* An engine that everybody has left and that has nothing to do ends after a while, so that closed
  * terminals leave no crowd. */
 static void linger(Serve *s)
 {
-	bool alone = s->o->linger > 0 && s->had_viewer && s->n == 0;
+	bool alone = s->o->linger > 0 && s->crowd.had_viewer && s->crowd.n == 0;
 	uint64_t serial = alone ? bus_serial(s->bus) : 0;
 	if (!alone)
 		s->alone_since = 0;
@@ -186,7 +106,7 @@ static void linger(Serve *s)
 static int poll_wait(const Serve *s)
 {
 	double until = s->end_at > 0 ? s->end_at : s->alone_since > 0 ? s->alone_since + s->o->linger : 0;
-	if (s->more)
+	if (s->crowd.more)
 		return 0;
 	if (until <= 0)
 		return -1;
@@ -196,47 +116,20 @@ static int poll_wait(const Serve *s)
 
 static void loop(Serve *s)
 {
-	struct pollfd p[FIRST + VIEWERS_MAX];
+	struct pollfd p[CROWD_POLL + 1];
 	while (!bus_is_finished(s->bus) && (s->end_at <= 0 || clock_now() < s->end_at)) {
-		size_t n = poll_set(s, p);
+		bool going = s->end_at <= 0;
+		crowd_poll(&s->crowd, going, p);
+		p[CROWD_POLL] = (struct pollfd){ .fd = going ? s->o->stop_fd : -1, .events = POLLIN };
 		linger(s);
-		for (size_t i = n; i < FIRST + VIEWERS_MAX; i++)
-			p[i] = (struct pollfd){ .fd = -1 };
-		if (poll(p, n, poll_wait(s)) < 0 && errno != EINTR)
+		if (poll(p, CROWD_POLL + 1, poll_wait(s)) < 0 && errno != EINTR)
 			break;
-		if (p[0].revents)
-			bus_wake_clear(s->bus);
-		if (p[1].revents)
+		if (p[CROWD_POLL].revents)
 			take_signal(s);
-		deliver_replies(s);
-		talk(s, p);
-		if (p[2].revents)
-			accept_all(s);
+		crowd_turn(&s->crowd, p);
+		if (s->crowd.n == 0 && s->crowd.had_viewer && s->o->exit_with_viewer)
+			serve_quit(s, 0);
 	}
-}
-
-/* Last replies and a reason to each viewer that still reads. */
-static void say_bye(Serve *s)
-{
-	struct pollfd p[FIRST + VIEWERS_MAX];
-	double until = clock_now() + bye_patience;
-	deliver_replies(s);
-	for (size_t i = 0; i < s->n; i++)
-		if (!s->viewer[i].closing)
-			viewer_bye(&s->viewer[i], "the engine ends");
-	while (s->n > 0 && clock_now() < until) {
-		for (size_t i = s->n; i-- > 0;)
-			if (!viewer_write(&s->viewer[i], s->bus)) {
-				viewer_done(&s->viewer[i]);
-				s->viewer[i] = s->viewer[--s->n];
-			}
-		for (size_t i = 0; i < s->n; i++)
-			p[i] = (struct pollfd){ .fd = s->viewer[i].fd, .events = POLLOUT };
-		if (s->n > 0)
-			poll(p, s->n, 20);
-	}
-	while (s->n > 0)
-		viewer_done(&s->viewer[--s->n]);
 }
 
 /* The worker gets no signals: they are the socket thread's. Its pool inherits that. But a fault is its own: a
@@ -260,8 +153,8 @@ static bool serve_open(Serve *s, Err *e)
 			PLACE_NAME);
 	if (!place_take(o->socket ? o->socket : o->name, &s->place, e))
 		return false;
-	s->listen_fd = place_listen(&s->place, e);
-	if (s->listen_fd < 0)
+	s->crowd.listen_fd = place_listen(&s->place, e);
+	if (s->crowd.listen_fd < 0)
 		return false;
 	s->bus = bus_new(o->keep ? o->keep : (size_t)64 << 20);
 	if (!s->bus || !jobs_init(&s->jobs, s->bus, s->place.name[0] ? s->place.name : s->place.socket))
@@ -269,8 +162,10 @@ static bool serve_open(Serve *s, Err *e)
 	s->jobs.load = (LoadOptions){ o->threads, o->layers, o->memory_limit,
 		o->precision ? strdup(o->precision) : NULL };
 	s->jobs.defaults.s.seed = o->seed;
+	s->crowd.bus = s->bus;
+	s->crowd.name = s->jobs.name;
 	if (o->fd >= 0)
-		viewer_add(s, o->fd);
+		crowd_add(&s->crowd, o->fd);
 	return true;
 }
 
@@ -279,8 +174,8 @@ static void serve_close(Serve *s)
 	if (s->bus)
 		jobs_done(&s->jobs);
 	bus_free(s->bus);
-	if (s->listen_fd >= 0)
-		close(s->listen_fd);
+	if (s->crowd.listen_fd >= 0)
+		close(s->crowd.listen_fd);
 }
 
 bool serve_run(const ServeOptions *o, ServeEnd *end, Err *e)
@@ -290,8 +185,9 @@ bool serve_run(const ServeOptions *o, ServeEnd *end, Err *e)
 	if (!s)
 		return err_set(e, E_5001, "engine: out of memory");
 	s->o = o;
-	s->place.lock = s->listen_fd = -1;
-	s->next_id = 1;
+	s->place.lock = s->crowd.listen_fd = -1;
+	s->crowd.command = take_command;
+	s->crowd.ud = s;
 	bool ok = serve_open(s, e);
 	if (ok && !o->quiet) {
 		printf("%s\n", s->place.socket);
@@ -303,7 +199,7 @@ bool serve_run(const ServeOptions *o, ServeEnd *end, Err *e)
 		/* The name is free before the viewers hear of the end, so that they may start another at
 		 * once. */
 		place_release(&s->place);
-		say_bye(s);
+		crowd_bye(&s->crowd, "the engine ends", bye_patience);
 		end->status = s->status;
 		end->stuck = !bus_is_finished(s->bus);
 		if (!end->stuck)

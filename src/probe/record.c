@@ -17,7 +17,8 @@ struct Record {
 	bool broken;
 };
 
-Record *record_create(const char *path, Err *e)
+/* Opens path for appending, with `flags` besides. */
+static Record *record_new(const char *path, int flags, Err *e)
 {
 	Record *r = calloc(1, sizeof *r);
 	char *name = strdup(path);
@@ -28,7 +29,7 @@ Record *record_create(const char *path, Err *e)
 		return NULL;
 	}
 	r->path = name;
-	r->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_APPEND, 0600);
+	r->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_APPEND | flags, 0600);
 	if (r->fd < 0) {
 		if (errno == EEXIST)
 			err_set(e, E_4002, "%s: is there already; name a new file or remove it", path);
@@ -38,7 +39,14 @@ Record *record_create(const char *path, Err *e)
 		free(r);
 		return NULL;
 	}
-	buf_add(&r->out, stream_magic, sizeof stream_magic);
+	return r;
+}
+
+Record *record_create(const char *path, Err *e)
+{
+	Record *r = record_new(path, O_EXCL, e);
+	if (r)
+		buf_add(&r->out, stream_magic, sizeof stream_magic);
 	return r;
 }
 
@@ -214,4 +222,45 @@ bool record_load(const char *path, Store *s, bool *torn, Err *e)
 	if (torn)
 		*torn = cut;
 	return more == 0;
+}
+
+/* Bytes of the file that stay: magic and the frames before the first of a later step. What cannot be read ends it, too. */
+static bool kept_bytes(const char *path, uint64_t step, void (*fn)(void *ud, const Sample *s), void *ud, uint64_t *bytes, Err *e)
+{
+	RecordReader *r = record_open(path, e);
+	bool torn;
+	Frame f;
+	Err bad = { 0 };
+	if (!r)
+		return false;
+	*bytes = r->offset + r->at;
+	while (record_next(r, &f, &torn, &bad) > 0 && !(f.kind == FRAME_SAMPLE && f.sample.step > step)) {
+		*bytes = r->offset + r->at;
+		if (f.kind == FRAME_SAMPLE && fn)
+			fn(ud, &f.sample);
+	}
+	record_done(r);
+	return true;
+}
+
+Record *record_resume(const char *path, uint64_t step, void (*fn)(void *ud, const Sample *s), void *ud, Err *e)
+{
+	struct stat st;
+	uint64_t bytes = 0;
+	if (step == 0 || stat(path, &st) != 0) {
+		if (unlink(path) != 0 && errno != ENOENT) {
+			err_set(e, E_4002, "%s: %s; choose another place", path, strerror(errno));
+			return NULL;
+		}
+		return record_create(path, e);
+	}
+	Record *r = kept_bytes(path, step, fn, ud, &bytes, e) ? record_new(path, 0, e) : NULL;
+	if (r && ftruncate(r->fd, (off_t)bytes) != 0) {
+		err_set(e, E_4002, "%s: %s", path, strerror(errno));
+		close(r->fd);
+		free(r->path);
+		free(r);
+		return NULL;
+	}
+	return r;
 }

@@ -5,6 +5,9 @@
 #include "probe/store.h"
 typedef struct Record Record;
 Record *record_create(const char *path, Err *e);     /* O_EXCL; refuses to overwrite */
+/* Goes on with a recording: what it holds up to and with `step` stays, and fn gets each of these samples in their order; what is behind (of
+ * steps that are made again, or torn) is cut off. Step 0, and no such file: an empty one. */
+Record *record_resume(const char *path, uint64_t step, void (*fn)(void *ud, const Sample *s), void *ud, Err *e);
 /* One frame, buffered up to 64 KiB. After an error (E_4002) the record only takes record_close. */
 bool record_put(Record *r, const Sample *s, Err *e);
 /* Hands what is buffered to the system, so that another program sees it. */

@@ -52,11 +52,11 @@ void app_message(App *a, bool error, const char *text)
 /* The shipped order; others follow by name. */
 static int scene_order(const char *name)
 {
-	static const char *const first[] = { "home", "router", "cache", "token" };
-	for (int i = 0; i < 4; i++)
+	static const char *const first[] = { "home", "router", "cache", "token", "train" };
+	for (int i = 0; i < 5; i++)
 		if (strcmp(first[i], name) == 0)
 			return i;
-	return 4;
+	return 5;
 }
 
 static bool scene_before(const AppScene *x, const AppScene *y)
@@ -172,6 +172,7 @@ App *app_new(const AppOptions *o, Err *e)
 	a->n_more = 32;
 	a->seed = -1;
 	a->scrub = INFINITY;
+	a->chosen = o->scene != NULL;
 	a->dirty = true;
 	if (!a->theme)
 		err_set(e, E_2003, "theme \"%s\": there are dark, light and mono", o->theme);
@@ -241,7 +242,7 @@ bool app_set_scene(App *a, const char *name, Err *e)
 	for (int i = 0; i < a->n_scenes; i++) {
 		if (strcmp(a->scene[i].name, name) == 0) {
 			a->now = i;
-			a->dirty = true;
+			a->dirty = a->chosen = true;
 			buf_done(&b);
 			app_watch(a);
 			return true;

@@ -51,7 +51,7 @@ static void set_key(App *a, const char *key, const char *value)
 	char *end;
 	double v = strtod(value, &end);
 	if (*value && !*end && isfinite(v)) {
-		bool whole = strcmp(key, "temperature") && strcmp(key, "top_p") && strcmp(key, "min_p");
+		bool whole = strcmp(key, "temperature") && strcmp(key, "top_p") && strcmp(key, "min_p") && v == floor(v);
 		if (whole)
 			app_send(a, "{\"cmd\":\"set\",\"key\":\"%s\",\"value\":%lld}", key,
 				(long long)fmin(fmax(v, -9e15), 9e15));
@@ -99,7 +99,7 @@ static void cmd_set(App *a, Store *s, const char *arg)
 		*p = *p == '-' ? '_' : *p;
 	if (strcmp(key, "k") == 0)
 		strcpy(key, "top_k");
-	if (word_listed(SET_KEYS, key))
+	if (word_listed(SET_KEYS, key) || facts_training(&a->facts))
 		set_key(a, key, value);
 	else
 		app_say(a, true, "nothing to set is called \"%s\"", key);

@@ -9,7 +9,9 @@ enum { MESSAGE_SECONDS = 6 };
 
 Look app_look(App *a, const Store *s, const SceneNode *pane, int rows)
 {
-	return (Look){ s, &a->facts, &a->sel, a->arena, pane, rows };
+	int i = pane->index;
+	bool own = pane == (app_current(a)->def && i >= 0 && i < app_current(a)->def->n_panes ? app_current(a)->def->pane[i] : NULL);
+	return (Look){ s, &a->facts, &a->sel, a->arena, pane, rows, own ? a->rect[i].w - 4 : 0 };
 }
 
 /* Cursors of axes that belong to the pane itself. */
@@ -59,7 +61,7 @@ static const char *state_word(const App *a)
 		return "replay";
 	if (!a->engine_alive)
 		return "engine gone";
-	if (strcmp(s, "decode") == 0)
+	if (strcmp(s, "decode") == 0 || strcmp(s, "train") == 0)
 		return "▶";
 	if (strcmp(s, "paused") == 0)
 		return "‖ paused";
@@ -78,6 +80,8 @@ static const char *header_right(App *a, int w)
 		buf_printf(&b, " %.0f%%", 100 * st->progress);
 	if (t->have && !isnan(t->decode) && t->decode > 0)
 		buf_printf(&b, " %.0f tok/s", t->decode);
+	else if (a->facts.train.have && !isnan(a->facts.train.rate))
+		buf_printf(&b, " %.0f tok/s", a->facts.train.rate);
 	if (t->have && t->rss > 0 && w >= 60)
 		buf_printf(&b, " · %s", text_bytes(a->arena, (double)t->rss));
 	if (!isinf(a->scrub))
@@ -128,7 +132,7 @@ static void draw_header(App *a, Win o)
 	if (end > 8)
 		win_right(o, o.w, 0, right,
 			a->engine_alive || a->replay
-				? strcmp(a->facts.status.state, "decode") == 0 ? t->good : t->dim
+				? strcmp(state_word(a), "▶") == 0 ? t->good : t->dim
 				: t->warn);
 }
 
@@ -407,6 +411,17 @@ static void draw_help(App *a, Win o)
 
 /* --- the frame --- */
 
+/* A training run shows itself first, unless a scene was asked for or gone to. */
+static void first_scene(App *a)
+{
+	if (a->chosen || !a->facts.train.have)
+		return;
+	a->chosen = true;
+	for (int i = 0; i < a->n_scenes; i++)
+		if (strcmp(a->scene[i].name, "train") == 0)
+			a->now = i;
+}
+
 void app_draw(App *a, const Store *s, Grid *g, double now)
 {
 	arena_reset(a->arena);
@@ -416,6 +431,7 @@ void app_draw(App *a, const Store *s, Grid *g, double now)
 	if (a->facts.forms_time != told && a->facts.forms.have)
 		app_say(a, false, "naive and absorbed attention: logits within %.1e, KL %.1e nat, %lld tokens",
 			a->facts.forms.logits, a->facts.forms.kl, (long long)a->facts.forms.tokens);
+	first_scene(a);
 	app_select_sync(a, s);
 	g->ascii = a->ascii;
 	grid_clear(g, (Style){ COLOR_DEFAULT, COLOR_DEFAULT, 0 });

@@ -160,7 +160,9 @@ static void do_more(App *a, Store *s, int arg)
 static void do_stop(App *a, Store *s, int arg)
 {
 	(void)s, (void)arg;
-	if (facts_busy(&a->facts))
+	if (facts_training(&a->facts) && !a->replay)
+		app_say(a, false, "the run goes on: q leaves it, :stop saves and ends it");
+	else if (facts_busy(&a->facts))
 		app_send(a, "{\"cmd\":\"stop\"}");
 	else
 		app_say(a, false, "q quits");
@@ -302,6 +304,7 @@ static bool digit_key(App *a, Key k)
 		i = (int)(k.code - AK_F2);
 	if (i < 0)
 		return false;
+	a->chosen = true;
 	if (i < a->n_scenes)
 		a->now = i;
 	return true;

@@ -24,6 +24,7 @@ struct App {
 	int n_scenes, now;
 	const Theme *theme;
 	bool ascii, replay;
+	bool chosen;               /* the scene: by the user, or once for what there is to see */
 	Glyphs glyphs;
 	int color_by;
 	AppMode mode;

@@ -33,6 +33,7 @@ typedef struct Look {
 	Arena *arena;
 	const SceneNode *pane;
 	int rows_hint;             /* how many rows can be seen: "last n tokens" */
+	int cols_hint;             /* and columns; 0: not known */
 } Look;
 
 typedef enum DataKind { DATA_NONE, DATA_FIELD, DATA_ITEMS, DATA_SERIES, DATA_TABLE, DATA_TEXT } DataKind;
@@ -57,6 +58,7 @@ struct Field {
 	const Look *look;
 	int64_t layer;
 	const char *topic;
+	const void *ud;            /* of the source */
 	struct FieldRow { double *v; uint8_t *has; } *row;   /* lazily, rows */
 };
 /* The value of a cell; *have false when it was not computed. */
@@ -71,7 +73,7 @@ typedef struct Item {
 } Item;
 typedef struct Items { Item *item; int n, sel; Axis axis; double hi; bool log; const char *unit; } Items;
 
-enum { SERIES_MAX = 6 };
+enum { SERIES_MAX = 11 };
 typedef struct Line {
 	const char *name, *unit;
 	int n;
@@ -82,7 +84,9 @@ typedef struct Series {
 	Line line[SERIES_MAX];
 	int n, sel;                /* sel: point under the cursor, -1 */
 	Axis axis;
-	int64_t x0;                /* value of the axis at point 0 */
+	int64_t x0, dx;            /* value of the axis at point 0, and from point to point (0: 1) */
+	int *mark, n_marks;        /* points at which something was changed */
+	bool whole;                /* drawn from the first point to the last, however narrow the pane */
 	const char *x_name;
 	bool log;
 } Series;
@@ -135,4 +139,5 @@ const char *text_token(Arena *a, const FactToken *t, int w);
 bool source_router(const Look *l, const char *name, Data *d);
 bool source_cache(const Look *l, const char *name, Data *d);
 bool source_token(const Look *l, const char *name, Data *d);
+bool source_train(const Look *l, const char *name, Data *d);
 #endif

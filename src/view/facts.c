@@ -79,7 +79,7 @@ void facts_init(Facts *f)
 {
 	memset(f, 0, sizeof *f);
 	f->fresh = true;
-	f->first_time = f->first_speed = f->card_time = f->status_time = f->run_time = f->forms_time = -1;
+	f->first_time = f->first_speed = f->card_time = f->status_time = f->run_time = f->forms_time = f->settings_time = -1;
 }
 
 static void token_done(FactToken *t)
@@ -354,6 +354,42 @@ static void status_take(Facts *f, const json_t *o)
 	status_parse(&f->status, o);
 }
 
+/* Numbers and words alike as text. */
+static void setting_put(FactSetting *x, const char *name, const json_t *v)
+{
+	snprintf(x->name, sizeof x->name, "%.23s", name);
+	if (json_is_string(v))
+		snprintf(x->value, sizeof x->value, "%.23s", json_string_value(v));
+	else if (json_is_boolean(v))
+		snprintf(x->value, sizeof x->value, "%s", json_is_true(v) ? "true" : "false");
+	else
+		snprintf(x->value, sizeof x->value, "%.10g", json_number_value(v));
+	for (char *p = x->name; *p; p++)
+		*p = *p < 0x21 || *p > 0x7e ? '?' : *p;
+	for (char *p = x->value; *p; p++)
+		*p = *p < 0x21 || *p > 0x7e ? '?' : *p;
+}
+
+static void settings_update(Facts *f, const Store *s)
+{
+	const Sample *x = store_last(s, "train.settings");
+	if (!x || x->time == f->settings_time)
+		return;
+	json_t *now = sample_json(x), *then = sample_json(store_at(s, "train.settings", 0)), *v;
+	const char *name;
+	f->settings_time = x->time;
+	f->n_settings = 0;
+	json_object_foreach(json_is_object(now) ? now : NULL, name, v) {
+		if (f->n_settings == FACTS_SETTINGS)
+			break;
+		FactSetting *to = &f->setting[f->n_settings++];
+		setting_put(to, name, v);
+		to->changed = !json_equal(v, json_object_get(then, name));
+	}
+	json_decref(now);
+	json_decref(then);
+}
+
 bool facts_update(Facts *f, const Store *s)
 {
 	double now = store_now(s);
@@ -366,6 +402,9 @@ bool facts_update(Facts *f, const Store *s)
 	newest_update(f, s, "engine.status", &f->status_time, status_take);
 	newest_update(f, s, STORE_RUN, &f->run_time, run_parse);
 	newest_update(f, s, "engine.forms", &f->forms_time, forms_parse);
+	settings_update(f, s);
+	const Sample *rate = store_last(s, "train.tok_per_s");
+	f->train = (FactTrain){ store_last(s, "train.step") != NULL, rate ? sample_num(rate, 0) : NAN };
 	tokens_update(f, s);
 	stats_update(f, s);
 	return true;
@@ -391,4 +430,9 @@ bool facts_busy(const Facts *f)
 		if (strcmp(f->status.state, busy[i]) == 0)
 			return true;
 	return false;
+}
+
+bool facts_training(const Facts *f)
+{
+	return f->train.have && (strcmp(f->status.state, "train") == 0 || strcmp(f->status.state, "paused") == 0);
 }

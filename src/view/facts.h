@@ -4,7 +4,7 @@
 #define VIEW_FACTS_H
 #include "probe/store.h"
 
-enum { FACTS_KNOWN = 24, FACTS_DTYPES = 6, FACTS_ACCEPT = 8, FACTS_ALTS = 32 };
+enum { FACTS_KNOWN = 24, FACTS_DTYPES = 6, FACTS_ACCEPT = 8, FACTS_ALTS = 32, FACTS_SETTINGS = 64 };
 typedef enum TokDraft { TOK_NOT_DRAFTED, TOK_ACCEPTED, TOK_REJECTED } TokDraft;
 
 typedef struct TokAlt { int64_t id; char *text; double p; } TokAlt;   /* text: safe already; LF kept */
@@ -47,6 +47,10 @@ typedef struct FactStats {
 typedef struct FactRun { bool have; double temperature; char attention[12]; } FactRun;
 typedef struct FactForms { bool have; int64_t tokens; double logits, kl; } FactForms;
 
+/* train.*: a training run. A setting is `changed` when it is not what it was at the first step that is kept. */
+typedef struct FactTrain { bool have; double rate; } FactTrain;
+typedef struct FactSetting { char name[24], value[24]; bool changed; } FactSetting;
+
 typedef struct FactStatus {
 	bool have;
 	char state[24], message[256], path[256], recording[256], finish[16];
@@ -59,6 +63,9 @@ typedef struct Facts {
 	FactStatus status;
 	FactRun run;
 	FactForms forms;
+	FactTrain train;
+	FactSetting setting[FACTS_SETTINGS];
+	int n_settings;
 	FactToken *tok;            /* in order of position */
 	size_t n_tok, cap_tok;
 	double *speed;             /* decode tokens per second, one per gen.stats sample */
@@ -67,7 +74,7 @@ typedef struct Facts {
 	uint64_t version;
 	double seek;
 	size_t seen_tok, seen_speed;
-	double first_time, first_speed, card_time, status_time, run_time, forms_time;
+	double first_time, first_speed, card_time, status_time, run_time, forms_time, settings_time;
 	bool fresh;
 } Facts;
 
@@ -78,4 +85,5 @@ bool facts_update(Facts *f, const Store *s);
 /* Index of the token at this position, or -1. */
 int64_t facts_find(const Facts *f, int64_t pos);
 bool facts_busy(const Facts *f);               /* loading or generating */
+bool facts_training(const Facts *f);           /* a training run, going on or paused */
 #endif

@@ -88,10 +88,11 @@ static void plot_braille(const Plot *t, const Line *l, Style st)
 	}
 }
 
+static const char marks[] = "*o+x#%";
+
 static void plot_ascii(const Plot *t, const Line *l, int k, Style st)
 {
-	static const char mark[] = "*o+x#%";
-	char s[2] = { mark[k % 6], 0 };
+	char s[2] = { marks[k % 6], 0 };
 	for (int x = 0; x < t->o.w; x++) {
 		double v = plot_point(t, l, x, t->o.w);
 		if (isfinite(v))
@@ -105,7 +106,15 @@ static const char *axis_text(const Plot *t, double v, const char *unit)
 	v = t->log ? pow(10, v) : v;
 	if (unit && strcmp(unit, "B") == 0)
 		return text_bytes(a, v);
+	if (v != 0 && fabs(v) < 0.01)
+		return arena_printf(a, "%.1e", v);
 	return v != 0 && fabs(v) < 10 ? arena_printf(a, "%.2f", v) : text_count(a, v);
+}
+
+/* Whether a line is made of dots. Without colour those of several lines could not be told apart: all but the first get marks. */
+static bool line_dots(const Plot *t, int k)
+{
+	return t->braille && !(t->p->theme->mono && k > 0);
 }
 
 static void line_legend(const Plot *t, Win o, const Series *s)
@@ -117,7 +126,8 @@ static void line_legend(const Plot *t, Win o, const Series *s)
 		const Theme *th = t->p->theme;
 		Style st = th->text;
 		st.fg = th->category[k % CATEGORIES];
-		x = win_text(o, x, 0, t->p->ascii ? (k ? "o " : "* ") : "● ", st);
+		char mark[] = { marks[k % 6], ' ', 0 };
+		x = win_text(o, x, 0, line_dots(t, k) ? "● " : mark, st);
 		x = win_printf(o, x, 0, th->dim, "%s ", l->name);
 		x = win_text(o, x, 0, isnan(v) ? "·" : axis_text(t, plot_value(t, v), l->unit), th->strong);
 		x = win_printf(o, x, 0, th->dim, "%s%s   ", l->unit && strcmp(l->unit, "B") ? " " : "",
@@ -139,13 +149,25 @@ static void line_cursor(const Plot *t, const Series *s, int dots)
 	}
 }
 
+/* Upright lines where something was changed while the curve was made; the curve stays in front. */
+static void line_marks(const Plot *t, const Series *s)
+{
+	int span = t->n - t->from;
+	for (int i = 0; i < s->n_marks; i++) {
+		int x = span > 0 ? (int)((s->mark[i] - t->from + 0.5) * t->o.w / span) : -1;
+		for (int y = 0; x >= 0 && x < t->o.w && y < t->o.h; y++)
+			if (strcmp(grid_at(t->o.g, t->o.x + x, t->o.y + y)->s, " ") == 0)
+				win_text(t->o, x, y, t->p->ascii ? ":" : "╎", t->p->theme->dim);
+	}
+}
+
 void view_line(const Pen *p, Win o, const Data *d)
 {
 	const Series *s = &d->series;
 	Plot t = { .p = p, .log = p->ps->log, .braille = !p->ascii && p->glyphs != GLYPHS_ASCII };
 	for (int k = 0; k < s->n; k++)
 		t.n = s->line[k].n > t.n ? s->line[k].n : t.n;
-	t.from = s->axis == AXIS_LOCAL && t.n > 4 * o.w ? t.n - 4 * o.w : 0;
+	t.from = !s->whole && s->axis == AXIS_LOCAL && t.n > 4 * o.w ? t.n - 4 * o.w : 0;
 	plot_range(&t, s);
 	line_legend(&t, o, s);
 	if (o.h < 3)
@@ -162,11 +184,12 @@ void view_line(const Pen *p, Win o, const Data *d)
 	}
 	for (int k = s->n - 1; k >= 0; k--) {
 		Style st = { p->theme->category[k % CATEGORIES], COLOR_DEFAULT, k ? 0 : 0 };
-		if (t.braille)
+		if (line_dots(&t, k))
 			plot_braille(&t, &s->line[k], st);
 		else
 			plot_ascii(&t, &s->line[k], k, st);
 	}
+	line_marks(&t, s);
 	line_cursor(&t, s, t.braille ? 2 * t.o.w : t.o.w);
 	p->ps->body = (Rect){ t.o.x, t.o.y, t.o.w, t.o.h };
 	p->ps->cell_w = 1;

@@ -193,23 +193,33 @@ static const struct {
 	bool (*make)(const Look *, const char *, Data *);
 } source_table[] = {
 	{ "alternatives", "items: the most probable tokens in place of the selected one", source_token },
+	{ "balance", "series: MaxVio and drift of the bias, of a training run", source_train },
 	{ "bias", "field: gate bias, MoE layer x expert", source_router },
 	{ "cache", "table: the live cache in figures", source_cache },
 	{ "drafts", "table: MTP drafts, accepted and refused", source_token },
 	{ "entropy", "series: entropy and surprise by token", source_token },
 	{ "experts", "field: share of tokens, MoE layer x expert, last 64 tokens", source_router },
 	{ "gate", "field: gate weight of the selected layer, token x expert", source_router },
+	{ "gradient", "series: norm of all gradients by step", source_train },
+	{ "gradients", "items: norm of the last gradient by layer", source_train },
 	{ "known", "table: cache per token of published models", source_cache },
 	{ "kv", "series: cache bytes used and allocated", source_cache },
 	{ "load", "items: share of tokens of each expert, selected layer", source_router },
+	{ "loads", "field: share of tokens over a training run, step x expert, selected layer", source_train },
+	{ "losses", "series: losses of a training run, and of others beside it", source_train },
+	{ "lr", "series: learning rate by step", source_train },
 	{ "model", "table: the model's card", source_token },
 	{ "prompt", "text: the prompt line", source_token },
+	{ "rate", "series: tokens per second of a training run", source_train },
+	{ "sampled", "table: what the model in training writes", source_train },
 	{ "schemes", "items: cache by attention scheme at the chosen context", source_cache },
 	{ "scores", "field: gate score of the selected layer, token x expert", source_router },
+	{ "settings", "table: settings of a training run; changed ones stand out", source_train },
 	{ "speed", "series: tokens per second", source_token },
 	{ "text", "text: given and generated text", source_token },
 	{ "token", "table: the selected token", source_token },
 	{ "tokens", "table: all tokens with probability and entropy", source_token },
+	{ "training", "table: a training run in figures", source_train },
 	{ "why", "table: the complete gate for the selected token and layer", source_router },
 };
 
@@ -288,7 +298,7 @@ static void series_readout(const Series *s, Buf *out)
 		double v = l->at(l, at);
 		char six[40];
 		snprintf(six, sizeof six, fabs(v) < 1e7 ? "%.6g" : "%.0f", v);
-		buf_printf(out, "%s%s[%lld] = %s%s%s", i ? " · " : "", l->name, (long long)(s->x0 + at),
+		buf_printf(out, "%s%s[%lld] = %s%s%s", i ? " · " : "", l->name, (long long)(s->x0 + at * (s->dx ? s->dx : 1)),
 			isnan(v) ? "not computed" : six, l->unit ? " " : "", l->unit ? l->unit : "");
 	}
 }

@@ -178,3 +178,68 @@ TEST(golden_failed_run_keeps_nothing)
 	assert_int_equal(r.n, 0);
 	lathe_close(m);
 }
+
+static Ten *count(Tape *t, Ten *x, const char *full, void *ud)
+{
+	(void)t;
+	(void)full;
+	++*(int *)ud;
+	return x;
+}
+
+/* MTP modules cost time; they run only for probes of theirs, and no further than asked. */
+TEST(golden_runs_the_modules_asked_for)
+{
+	static const Part ids = { "input_ids", DT_I64, 2, { 1, 8 } };
+	static const struct {
+		Part probe;
+		int runs[2];
+	} cases[] = {
+		{ { "final", DT_F32, 3, { 1, 8, 64 } }, { 0, 0 } },
+		{ { "logits", DT_F32, 3, { 1, 8, 160 } }, { 0, 0 } },
+		{ { "layers.2.resid_post", DT_F32, 3, { 1, 8, 64 } }, { 0, 0 } },
+		{ { "greedy", DT_I64, 2, { 1, 2 } }, { 0, 0 } },
+		{ { "mtp.0.logits", DT_F32, 3, { 1, 7, 160 } }, { 1, 0 } },
+		{ { "layers.4.resid_post", DT_F32, 3, { 1, 6, 64 } }, { 1, 1 } },
+	};
+	LatheModel *m = lathe_open(unit_src("tests/data/models/v3-mtp2"), NULL, NULL);
+	assert_non_null(m);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char path[4200];
+		Err e = { 0 };
+		VerifyReport r;
+		int runs[2] = { 0 };
+		int hook[2] = { tape_hook(m->tape, "mtp.0.logits", count, &runs[0]), tape_hook(m->tape, "mtp.1.logits", count, &runs[1]) };
+		snprintf(path, sizeof path, "%s/golden-asked-%zu.safetensors", unit_tmp(), i);
+		golden_write(path, (Part[]){ ids, cases[i].probe }, 2);
+		assert_true(verify_run(m, path, &(VerifyOptions){ 0 }, &r, &e));
+		assert_int_equal(runs[0], cases[i].runs[0]);
+		assert_int_equal(runs[1], cases[i].runs[1]);
+		verify_done(&r);
+		tape_unhook(m->tape, hook[0]);
+		tape_unhook(m->tape, hook[1]);
+	}
+	lathe_close(m);
+}
+
+/* The first layers alone: their probes are compared, the others left out. */
+TEST(golden_of_the_first_layers)
+{
+	char path[4200];
+	Err e = { 0 };
+	VerifyReport r;
+	LatheModel *m = lathe_open(unit_src("tests/data/models/v3"), &(LatheOpenOptions){ .layers = 1 }, NULL);
+	assert_non_null(m);
+	snprintf(path, sizeof path, "%s", unit_src("tests/data/models/v3/golden.safetensors"));
+	assert_true(verify_run(m, path, &(VerifyOptions){ 0 }, &r, &e));
+	assert_true(r.ok && r.n > 0 && r.skipped > 0);
+	for (int i = 0; i < r.n; i++)
+		assert_true(strcmp(r.probe[i].name, "embed") == 0 || strncmp(r.probe[i].name, "layers.0.", 9) == 0);
+	verify_done(&r);
+	golden_write((snprintf(path, sizeof path, "%s/golden-last.safetensors", unit_tmp()), path),
+		(Part[]){ { "input_ids", DT_I64, 2, { 1, 2 } }, { "final", DT_F32, 3, { 1, 2, 64 } } }, 2);
+	assert_false(verify_run(m, path, &(VerifyOptions){ 0 }, &r, &e));
+	assert_int_equal(e.code, E_2003);
+	verify_done(&r);
+	lathe_close(m);
+}

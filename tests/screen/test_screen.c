@@ -74,6 +74,19 @@ TEST(golden_wide)
 	golden_one("wide", "home", "", "", true, 80, 24);
 }
 
+/* A recording that `lathe train` made: 60 steps, resumed at 36 with another rate. */
+TEST(golden_train)
+{
+	for (size_t z = 0; z < sizeof sizes / sizeof *sizes; z++)
+		golden_one("train", "train", "", "", false, sizes[z].w, sizes[z].h);
+	golden_one("train", "train", "", "", true, 80, 24);
+	golden_one("train", "train", "l", "-log", false, 80, 24);
+	golden_one("train", "train", "<Tab><Tab>z<Right><Right>", "-loads", false, 80, 24);
+	golden_one("train", "home", "", "", false, 80, 24);
+	golden_one("empty", "train", "", "", false, 80, 24);
+	golden_one("v3", "train", "", "", false, 80, 24);
+}
+
 TEST(golden_empty)
 {
 	golden_scenes("empty");

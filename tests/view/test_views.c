@@ -156,3 +156,52 @@ TEST(views_pictures)
 	rig_close(&r);
 }
 #endif
+
+/* A run with so many steps that a point of the curve is the mean of several. */
+TEST(views_a_long_run_is_thinned_and_its_steps_are_right)
+{
+	Rig r = rig_open("empty", "train", true, 120, 40);
+	for (int i = 1; i <= 3000; i++) {
+		float v = (float)(6.0 / (1 + i / 500.0));
+		int64_t step[3] = { i, 3000, 64 * i };
+		Sample x = { .topic = "train.main_loss", .kind = SAMPLE_TENSOR, .step = (uint64_t)i, .time = i, .dtype = DT_F32, .data = &v,
+			.bytes = sizeof v };
+		Sample y = { .topic = "train.step", .kind = SAMPLE_TENSOR, .step = (uint64_t)i, .time = i, .dtype = DT_I64, .rank = 1,
+			.shape = { 3 }, .data = step, .bytes = sizeof step };
+		assert_true(store_add(r.s, &x) && store_add(r.s, &y));
+	}
+	rig_keys(&r, "<Tab><S-Tab>");
+	assert_non_null(strstr(rig_text(&r), "step       3000 of 3000"));
+	assert_non_null(strstr(rig_text(&r), "train[2998] = "));
+	rig_close(&r);
+}
+
+/* Sizes, types and texts that no run of ours sends. */
+TEST(views_a_hostile_run_is_drawn)
+{
+	static const char text[] = "\x1b[2J\xff\n\xe4\xb8\xad\xe6\x96\x87 words", json[] = "{\"lr\":\"\\u001b[31m\",\"\x01\":{},\"seq\":[1]}";
+	Rig r = rig_open("empty", "train", true, 120, 40);
+	float nan = NAN;
+	Sample x = { .topic = "train.step", .kind = SAMPLE_TEXT, .data = text, .bytes = sizeof text - 1, .time = 1 };
+	assert_true(store_add(r.s, &x));
+	static const char *const topic[] = { "train.sample", "train.layer_norm", "train.settings", "layers.0.moe.load", "train.main_loss" };
+	for (size_t i = 0; i < sizeof topic / sizeof *topic; i++) {
+		x.topic = topic[i];
+		assert_true(store_add(r.s, &x));
+	}
+	rig_keys(&r, "<Tab>+-");
+	assert_null(strchr(rig_text(&r), 0x1b));
+	x.topic = "train.settings";
+	x.data = json;
+	x.bytes = sizeof json - 1;
+	x.time = 2;
+	assert_true(store_add(r.s, &x));
+	static const char *const number[] = { "train.layer_norm", "layers.0.moe.load", "train.main_loss", "train.eta", "train.memory" };
+	for (size_t i = 0; i < sizeof number / sizeof *number; i++) {
+		Sample n = { .topic = number[i], .kind = SAMPLE_TENSOR, .dtype = DT_F32, .data = &nan, .bytes = 4, .time = 3 };
+		assert_true(store_add(r.s, &n));
+	}
+	rig_keys(&r, "<Tab><Tab>zz");
+	assert_null(strchr(rig_text(&r), 0x1b));
+	rig_close(&r);
+}
