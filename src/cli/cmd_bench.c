@@ -22,7 +22,7 @@ static const Opt opts[] = {
 	{ "activations", 0, OPT_STR, "f32|bf16",
 	  "bf16: inputs of products are rounded, and bf16 instructions used (gemm and prefill with bf16 "
 	  "weights)" },
-	{ "repeats", 0, OPT_INT, "N", "how many times to measure; the median counts" },
+	{ "repeats", 0, OPT_INT, "N", "how many times to measure; the median counts, each being the best of a few turns" },
 	{ 0 },
 };
 

@@ -14,7 +14,7 @@ static const Opt opts[] = {
 	{ "k", 'k', OPT_INT, "K", "answers to each (default 1)" },
 	{ "level", 0, OPT_INT, "L", "problems of this level only" },
 	{ "temperature", 't', OPT_NUM, "T", "0: the likeliest answer (default 1)" },
-	{ "show", 0, OPT_INT, "N", "print the first N answers" },
+	{ "show", 0, OPT_INT, "N", "print the first answer to the first N problems" },
 	OPT_LAYERS,
 	{ 0 },
 };
@@ -49,7 +49,7 @@ static bool judge(Eval *v, int64_t problem, Answer *x, Err *e)
 	bool ok = v->file->exam.judge(v->file->exam.ud, (uint64_t)problem, text, strlen(text), &x->right, &said, e);
 	free(x->said);
 	x->said = ok && said ? strdup(said) : NULL;
-	if (ok && v->done * v->k + (x - v->answer) % v->k < args_int(v->a, "show", 0) && (x - v->answer) % v->k == 0)
+	if (ok && v->done < args_int(v->a, "show", 0) && (x - v->answer) % v->k == 0)
 		fprintf(stderr, "%s %s\n", x->right ? "right" : "wrong", text);
 	free(text);
 	return ok;

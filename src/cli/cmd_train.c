@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "engine/train_watch.h"
-#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,7 +25,7 @@ static const Opt opts[] = { OPT_RUN,
 
 typedef struct Loop {
 	RunSetup run;
-	bool terminal, first;
+	bool terminal;
 	bool ordered;              /* a viewer asked for the end */
 	double seconds;            /* of a step, averaged */
 	int64_t from;              /* step that this process began with */
@@ -142,10 +141,7 @@ static void live_line(Loop *l, char *line)
 	if (!eq)
 		return;
 	*eq = 0;
-	for (const Setting *s = settings_table(); s->name; s++)
-		if (strcmp(s->name, line) == 0 && !s->live)
-			err_set(&e, E_2102, "setting %s cannot be changed while a run is going on", line);
-	if (e.code || !settings_set(train_settings(l->run.train), line, eq + 1, &e))
+	if (!settings_change(train_settings(l->run.train), line, eq + 1, &e))
 		note(e.text);
 	else
 		fprintf(stderr, "lathe: step %lld: %s = %s\n", (long long)train_at(l->run.train), line, eq + 1);

@@ -1,7 +1,6 @@
 /* run_setup.c - see run_setup.h. */
 #include "cli/run_setup.h"
 #include "cli/args.h"
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,12 +30,10 @@ static bool steps_option(RunSetup *r, const char *text, Err *e)
 	return true;
 }
 
-/* "@name", a folder, or none: the folder that its files lie in. */
+/* "@name" or a folder. */
 static bool tokenizer_open(RunSetup *r, const char *given, Err *e)
 {
-	char *dir = given ? cli_ckpt_path(given, e) : NULL;
-	if (!given)
-		return err_set(e, E_2102, "%s: the configuration names no tokenizer; add tokenizer = \"@reason\" or a folder", r->file->name);
+	char *dir = cli_ckpt_path(given, e);
 	if (!dir)
 		return false;
 	snprintf(r->tokenizer, sizeof r->tokenizer, "%s", dir);
@@ -83,8 +80,6 @@ bool run_setup(RunSetup *r, const Args *a, const char *config, Err *e)
 	r->file = run_file_open(path, lua, e);
 	if (!r->file)
 		return false;
-	if (!r->file->has_data)
-		return err_set(e, E_2102, "%s: the configuration has no data", config);
 	for (int i = 0; args_nth(a, "set", i); i++)
 		if (!set_option(&r->file->settings, args_nth(a, "set", i), e))
 			return false;

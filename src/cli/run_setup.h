@@ -11,7 +11,7 @@ typedef struct RunSetup {
 	Train *train;
 	char out[4096];            /* --out, else the file's, else runs/NAME */
 	char tokenizer[4096];      /* folder of its files */
-	int64_t stop;              /* steps after which to stop; INT64_MAX in `plus` form until the run has been resumed */
+	int64_t stop;              /* steps after which to stop */
 	int64_t plus;              /* of --steps +N, else -1 */
 } RunSetup;
 /* Options: out, steps, set (repeated), resume, and the global seed, threads, memory-limit. */

@@ -245,14 +245,10 @@ static bool order_set(TrainWatch *w, const json_t *c, Buf *note, Err *e)
 	char value[64];
 	if (!key || !setting_text(json_object_get(c, "value"), value, sizeof value, e))
 		return key ? false : err_set(e, E_3183, "set: needs a \"key\", the name of a setting");
-	for (const Setting *s = settings_table(); s->name; s++) {
-		if (strcmp(s->name, key) != 0)
-			continue;
-		if (!s->live)
-			return err_set(e, E_2102, "setting %s cannot be changed while a run is going on", key);
-		setting_relative(train_settings(w->train), s, value, sizeof value);
-	}
-	if (!settings_set(train_settings(w->train), key, value, e))
+	for (const Setting *s = settings_table(); s->name; s++)
+		if (strcmp(s->name, key) == 0)
+			setting_relative(train_settings(w->train), s, value, sizeof value);
+	if (!settings_change(train_settings(w->train), key, value, e))
 		return false;
 	buf_printf(note, "step %lld: %s = %s\n", (long long)train_at(w->train), key, value);
 	put_settings(w);

@@ -133,21 +133,6 @@ static bool ids_of(St *st, const char *name, int32_t *to, int rows, int seq, int
 	return true;
 }
 
-static bool batch_alloc(TrainBatch *b, int rows, int seq, Err *e)
-{
-	size_t n = (size_t)rows * (size_t)seq;
-	*b = (TrainBatch){ .rows = rows, .seq = seq, .id = calloc(n, 4), .label = calloc(n, 4), .pos = calloc(n, 4), .docs = calloc(n, sizeof(Seq)) };
-	return (b->id && b->label && b->pos && b->docs) || err_set(e, E_5001, "out of memory for a batch");
-}
-
-static void batch_done(TrainBatch *b)
-{
-	free(b->id);
-	free(b->label);
-	free(b->pos);
-	free(b->docs);
-}
-
 /* prefix: "" or "batch.3."; masked: documents see themselves only, when the file has doc_ids. */
 static bool batch_read(Check *k, St *st, const char *prefix, bool masked, TrainBatch *b)
 {
@@ -160,7 +145,7 @@ static bool batch_read(Check *k, St *st, const char *prefix, bool masked, TrainB
 		return err_set(k->e, E_3200, "%s: \"%s\" [B,T] is missing or too large", st_path(st), name);
 	int rows = (int)t->shape[0], seq = (int)t->shape[1];
 	int64_t vocab = train_lm(k->t)->c.vocab_size;
-	bool ok = batch_alloc(b, rows, seq, k->e) && ids_of(st, name, b->id, rows, seq, vocab, k->e);
+	bool ok = pack_new(b, rows, seq, k->e) && ids_of(st, name, b->id, rows, seq, vocab, k->e);
 	snprintf(name, sizeof name, "%slabels", prefix);
 	ok = ok && ids_of(st, name, b->label, rows, seq, vocab, k->e);
 	masked = masked && st_find(st, doc);
@@ -229,7 +214,7 @@ static bool check_gradient(Check *k, const char *file, unsigned terms, bool mask
 	float *norm = ok ? floats_of(st, "grad_norm", 1, k->e) : NULL;
 	ok = norm && case_value(k, file, "grad_norm", params_norm_of(k->t), (double)*norm, 0, rtol);
 	free(norm);
-	batch_done(&b);
+	pack_free(&b);
 	st_close(st);
 	st_close(batch);
 	return ok || !there;
@@ -325,7 +310,7 @@ static bool check_step(Check *k, St *st, const char *file, int step, double lr)
 	ok = ok && (step || check_weights(k, st, file, "step1.", "step1_atol"));
 	free(loss);
 	free(norm);
-	batch_done(&b);
+	pack_free(&b);
 	return ok;
 }
 

@@ -1,10 +1,10 @@
 /* adamw.c - AdamW over the flat arrays (Loshchilov and Hutter 2019; training.md 2.13), and the norm of all gradients.
  *
  * Work is cut into blocks of one size by the arrays alone, so sums have one order for any number of threads. */
+#include "num/dtype.h"
 #include "num/kernels.h"
 #include "train/state.h"
 #include <math.h>
-#include <string.h>
 
 enum { BLOCK = NORM_BLOCK };
 
@@ -58,17 +58,6 @@ const Param *params_bad(const Params *p)
 
 typedef struct Adam { const Kernels *k; const Params *p; AdamStep step; real ema; bool bf16; } Adam;
 
-/* To the nearest number of BF16, ties to even; not for NaN. */
-static real to_bf16(real x)
-{
-	float f = (float)x;
-	uint32_t u;
-	memcpy(&u, &f, sizeof u);
-	u = (u + 0x7fff + (u >> 16 & 1)) & 0xffff0000u;
-	memcpy(&f, &u, sizeof f);
-	return (real)f;
-}
-
 /* Numbers [from, to) of one tensor. */
 static void adam_run(const Adam *a, int64_t from, int64_t to, bool decays)
 {
@@ -77,8 +66,8 @@ static void adam_run(const Adam *a, int64_t from, int64_t to, bool decays)
 	step.decay = decays ? step.decay : 0;
 	a->k->row_adamw(to - from, &step, a->p->g + from, w + from, m + from, v + from);
 	for (int64_t i = from; a->bf16 && i < to; i++) {
-		m[i] = to_bf16(m[i]);
-		v[i] = to_bf16(v[i]);
+		m[i] = (real)bf16_to_f32(bf16_from_f32((float)m[i]));
+		v[i] = (real)bf16_to_f32(bf16_from_f32((float)v[i]));
 	}
 	for (int64_t i = from; a->p->ema && i < to; i++)
 		a->p->ema[i] += (1 - a->ema) * (w[i] - a->p->ema[i]);

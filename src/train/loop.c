@@ -188,13 +188,11 @@ bool train_eval(Train *t, double *loss, Err *e)
 	}
 	pack_free(&b);
 	*loss = n > 0 ? all / n : 0;
-	if (ok && *loss < t->best) {
-		t->best = *loss;
-		t->worse = 0;
-	} else {
-		t->worse++;
-	}
-	return ok;
+	if (!ok)
+		return false;
+	t->worse = *loss < t->best ? 0 : t->worse + 1;
+	t->best = *loss < t->best ? *loss : t->best;
+	return true;
 }
 
 TrainSettings *train_settings(Train *t) { return &t->s; }

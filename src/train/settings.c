@@ -164,6 +164,14 @@ bool settings_set(TrainSettings *s, const char *name, const char *value, Err *e)
 	return setting_try(s, x, v, e);
 }
 
+bool settings_change(TrainSettings *s, const char *name, const char *value, Err *e)
+{
+	const Setting *x = setting_find(name, e);
+	if (x && !x->live)
+		return err_set(e, E_2102, "setting %s cannot be changed while a run is going on", name);
+	return x && settings_set(s, name, value, e);
+}
+
 bool settings_set_number(TrainSettings *s, const char *name, double value, Err *e)
 {
 	const Setting *x = setting_find(name, e);

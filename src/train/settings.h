@@ -46,6 +46,8 @@ const Setting *settings_table(void);           /* ends with a NULL name */
 void settings_default(TrainSettings *s);
 /* E_2101: no such setting (names the nearest), E_2102: value out of range or not of the kind. */
 bool settings_set(TrainSettings *s, const char *name, const char *value, Err *e);
+/* The same while a run is going on: E_2102 for a setting that cannot change then. */
+bool settings_change(TrainSettings *s, const char *name, const char *value, Err *e);
 bool settings_set_number(TrainSettings *s, const char *name, double value, Err *e);
 /* As members of an open JSON object. */
 void settings_write(const TrainSettings *s, Jout *j);

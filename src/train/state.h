@@ -72,7 +72,5 @@ double schedule_lambda(const TrainSettings *s, int64_t step);
 double schedule_gamma(const TrainSettings *s, int64_t step);
 int64_t schedule_batch(const TrainSettings *s, int64_t step);
 /* pack.c */
-bool pack_new(TrainBatch *b, int64_t rows, int64_t seq, Err *e);
-void pack_free(TrainBatch *b);
 bool pack_fill(Train *t, TrainBatch *b, Split split, uint64_t row0, Err *e);
 #endif

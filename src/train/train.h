@@ -40,6 +40,9 @@ typedef struct StepReport {
 /* The rows of a step. id, label, pos are [rows * seq]; label -100: does not count. seq: documents (or whole rows), in order. */
 typedef struct TrainBatch { int rows, seq; int32_t *id, *label, *pos; int n_seq; Seq *docs; } TrainBatch;
 
+bool pack_new(TrainBatch *b, int64_t rows, int64_t seq, Err *e);   /* zeroed; E_2102: more than a step may have */
+void pack_free(TrainBatch *b);
+
 typedef struct Train Train;
 typedef struct TrainStart {
 	const char *from;       /* a checkpoint to begin with, or NULL: random weights by `seed` */

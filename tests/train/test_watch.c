@@ -61,7 +61,7 @@ static Rig rig_new(bool socket)
 {
 	Rig r = { 0 };
 	Err e = { 0 };
-	strcpy(r.dir, "/tmp/lathe-watch-XXXXXX");
+	snprintf(r.dir, sizeof r.dir, "%s/watch-XXXXXX", unit_tmp());
 	assert_non_null(mkdtemp(r.dir));
 	snprintf(r.socket, sizeof r.socket, "%s/s.sock", r.dir);
 	run_new(&r);
