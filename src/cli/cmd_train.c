@@ -123,6 +123,11 @@ static bool tell(Loop *l, const StepReport *r, Err *e)
 		step_json(r, &l->sample, &b);
 	bool ok = cli_out(&b, e) && (fflush(stdout) == 0 || err_errno(e, "write", "standard output"));
 	buf_done(&b);
+	if (!ok && l->terminal) { /* the terminal is gone: the run ends as by its signal, and is saved */
+		stopped_by = SIGHUP;
+		err_clear(e);
+		return true;
+	}
 	return ok;
 }
 
@@ -239,6 +244,7 @@ static bool loop_step(Loop *l, bool *over, Err *e)
 	*over = r.step >= l->run.stop || stopped_by;
 	if (!loop_look(l, &r, *over, e))
 		return false;
+	*over |= stopped_by != 0;
 	if (s->patience > 0 && train_worse(t) >= s->patience) {
 		fprintf(stderr, "lathe: step %lld: no better held-out loss in %lld evaluations; stopping\n", (long long)r.step,
 			(long long)s->patience);
