@@ -4,7 +4,7 @@
 
 /* A task should be worth a hand-over (about a microsecond or more of work) and leave enough of them to share. With more than one row
  * every task lays x out anew: many columns should share that, so a worker gets few tasks. */
-enum { TASK_MACS = 1 << 17, COLS_ROUND = 24, COLS_LEAST = 48, COLS_ROWS = 192, TASKS_EACH = 4, NN_FEW = 8, NN_COLS = 192,
+enum { TASK_MACS = 1 << 17, COLS_ROUND = 24, COLS_LEAST = 48, COLS_ROWS = 192, TASKS_EACH = 4, ROWS_SHARED = 192, NN_FEW = 8, NN_COLS = 192,
 	NN_COLS_LEAST = 64, NN_ROUND = 12 };
 
 typedef struct Cut {
@@ -25,7 +25,9 @@ static int64_t max64(int64_t a, int64_t b)
 static Cut nt_cut(const Pool *p, int64_t M, const Mat *W)
 {
 	const int threads = pool_threads(p);
-	int64_t blocks = div_up(M, pool_kernels(p)->nt_rows(W->cols)), rows = div_up(M, max64(blocks, 1));
+	int64_t most = pool_kernels(p)->nt_rows(W->cols);
+	most = threads > 1 && most > ROWS_SHARED ? ROWS_SHARED : most;
+	int64_t blocks = div_up(M, most), rows = div_up(M, max64(blocks, 1));
 	int64_t cols = TASK_MACS / (max64(rows, 1) * max64(W->cols, 1));
 	int64_t share = threads == 1 ? W->rows : W->rows * blocks / (threads * TASKS_EACH);
 	cols = div_up(max64(cols, M > 1 ? max64(share, COLS_ROWS) : COLS_LEAST), COLS_ROUND) * COLS_ROUND;

@@ -1,4 +1,5 @@
-/* gemm.h - products with weight matrices where they lie (row-major, memory-mapped, any dtype): nothing is packed.
+/* gemm.h - products with weight matrices where they lie (row-major, memory-mapped, any dtype): no packed copy
+ * of them is kept; a task with many rows lays out in scratch what its tiles share.
  *
  * gemm_nt runs along K in vector lanes: lane l of one accumulator sums k = l, l+L, l+2L ... in order, then a fixed tree adds
  * the lanes. So a result element depends on its row of x and its row of W only - not on M, N, the tile or the thread - and one

@@ -6,28 +6,31 @@
  * time, which stays in L1 while all strips of g pass by; a g that lies across (gemm_tn) is laid out strip by strip before. */
 #ifndef NUM_KERN_NN_H
 #define NUM_KERN_NN_H
-#include "num/kern_vec.h"
+#include "num/kern_chain.h"
 
 #if KERN_WIDE || defined(KERN_EMU512)
 enum { NN_STRIP = 6, NN_WIDE = 4 };
 #define EACH_NN(X) X(1, 8) X(1, 4) X(1, 2) X(1, 1) X(2, 8) X(2, 4) X(2, 2) X(2, 1) X(3, 4) X(3, 2) X(3, 1) X(4, 4) X(4, 2) X(4, 1) \
 	X(5, 4) X(5, 2) X(5, 1) X(6, 4) X(6, 2) X(6, 1)
 static const int NN_COLS[NN_STRIP + 1] = { 0, 8, 8, 4, 4, 4, 4 };
+#define EACH_OVER(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #elif !KERN_X86
 enum { NN_STRIP = 2, NN_WIDE = 2 };
 #define EACH_NN(X) X(1, 2) X(1, 1) X(2, 2) X(2, 1)
 static const int NN_COLS[NN_STRIP + 1] = { 0, 2, 2 };
+#define EACH_OVER(X) X(1) X(2)
 #else
 enum { NN_STRIP = 6, NN_WIDE = 2 };
 #define EACH_NN(X) X(1, 8) X(1, 4) X(1, 2) X(1, 1) X(2, 4) X(2, 2) X(2, 1) X(3, 4) X(3, 2) X(3, 1) X(4, 2) X(4, 1) X(5, 2) X(5, 1) \
 	X(6, 2) X(6, 1)
 static const int NN_COLS[NN_STRIP + 1] = { 0, 8, 4, 4, 2, 2, 2 };
+#define EACH_OVER(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #endif
 /* Direct blocks have few rows of W, whose lines at one k share a cache set when the stride is a power of two. A panel takes half
- * of L1. Strips of g lie off the powers of two (NN_APART). W of less than NN_SMALL bytes is read where it lies. */
+ * of L1. Strips of g lie off the powers of two (NN_APART). */
 enum { NN_DIRECT_ROWS = 8, NN_DIRECT_BLOCK = 8, NN_BLOCK = VL == 16 ? 96 : 256, NN_PANEL = NN_WIDE * VL, NN_APART = 16,
 	NN_LAID = NN_STRIP * NN_BLOCK + NN_APART, NN_SMALL = 16 << 10,
-	NN_LINE = 64 / sizeof(real), NN_ROWS_AHEAD = 6 };
+	NN_LINE = 64 / sizeof(real), NN_LAY_STRIPS = 8, NN_LAY_ROWS = 8 };
 
 typedef struct NnTile {
 	const char *g;          /* g(m, n) at g + m * g_row + n * g_red bytes */
@@ -83,6 +86,31 @@ INLINE void nn_run(bool bf16, int mr, int nv, const NnTile *t)
 EACH_NN(NN_FN)
 #define NN_ROW(mr, nv) [mr][nv] = { nn_real_##mr##_##nv, nn_bf16_##mr##_##nv },
 static void (*const NN_TILES[NN_STRIP + 1][9][2])(const NnTile *) = { EACH_NN(NN_ROW) };
+
+/* A tile over a panel in scratch; g as it lies, its rows side by side (n consecutive), or laid out. */
+INLINE void nn_over(Lie lie, int mr, const NnTile *t)
+{
+	V acc[CHAIN_ACC];
+	const char *g[NN_STRIP];
+	const int nv = NN_WIDE;
+	UNROLL
+	for (int i = 0; i < mr * nv; i++)
+		acc[i] = t->zero ? v_set(0) : v_load(t->d + (i / nv) * t->ldd + (i % nv) * VL);
+	UNROLL
+	for (int r = 0; r < mr; r++) {
+		g[r] = t->g + r * t->g_row;
+		if (t->next)
+			__builtin_prefetch(t->d + t->next + r * t->ldd, 1);
+	}
+	chain_run(lie, mr, nv, acc, g, 0, t->w, t->n, t->d, t->ldd);
+}
+
+#define NN_OVER_FN(mr) \
+	static void nn_rows_##mr(const NnTile *t) { nn_over(LIE_ROWS, mr, t); } \
+	static void nn_laid_##mr(const NnTile *t) { nn_over(LIE_LAID, mr, t); }
+EACH_OVER(NN_OVER_FN)
+#define NN_OVER_ROW(mr) [mr] = { nn_rows_##mr, nn_laid_##mr },
+static void (*const NN_OVER[NN_STRIP + 1][2])(const NnTile *) = { EACH_OVER(NN_OVER_ROW) };
 
 /* The last columns, fewer than a vector: the same chains on padded copies. */
 static void nn_edge(bool bf16, int mr, int64_t cols, const NnTile *t)
@@ -156,25 +184,34 @@ static void nn_direct(const NnTask *t, NnTile tile)
 	}
 }
 
-/* A block of a g whose rows lie side by side: [strip][n][row of the strip]. */
+/* One strip's numbers in n rows of a g that lies across. */
+static void nn_lay_strip(const real *g, int64_t ldg, int mr, int64_t n, real *to)
+{
+	if (mr == NN_STRIP)
+		for (; n > 0; n--, g += ldg, to += NN_STRIP)
+			memcpy(to, g, NN_STRIP * sizeof *to);
+	else
+		for (; n > 0; n--, g += ldg, to += mr)
+			memcpy(to, g, (size_t)mr * sizeof *to);
+}
+
+/* A block of a g whose rows lie side by side: [strip][n][row of the strip]. A few strips at a time, as each is on pages of its own,
+ * and a processor knows few of those at once; and a few rows, which stay in the first cache. */
 static void nn_lay_g(const NnTask *t, int64_t n0, int64_t n, real *out)
 {
-	const int64_t strips = nn_strips(t->M), base = t->M / strips, more = t->M % strips;
-	for (int64_t j = 0; j < n; j++) {
-		const real *g = t->g + (n0 + j) * t->g_red;
-		real *to = out;
-		for (int64_t m = 0; m < t->M; m += NN_LINE)
-			__builtin_prefetch(g + NN_ROWS_AHEAD * t->g_red + m);
-		for (int64_t i = 0; i < strips; i++, to += NN_LAID) {
-			int64_t mr = base + (i < more);
-			if (mr == NN_STRIP)
-				memcpy(to + j * NN_STRIP, g, NN_STRIP * sizeof *to);
-			else
-				for (int64_t r = 0; r < mr; r++)
-					to[j * mr + r] = g[r];
-			g += mr;
+	const int64_t strips = nn_strips(t->M);
+	for (int64_t i = 0; i < strips; i += NN_LAY_STRIPS)
+		for (int64_t j = 0; j < n; j += NN_LAY_ROWS) {
+			const int64_t end = i + NN_LAY_STRIPS < strips ? i + NN_LAY_STRIPS : strips, some = n - j < NN_LAY_ROWS ? n - j : NN_LAY_ROWS;
+			const real *g = t->g + (n0 + j) * t->g_red;
+			for (int64_t r = 0; r < some; r++)
+				for (int64_t m = nn_strip_at(t->M, strips, i).row; m < nn_strip_at(t->M, strips, end).row; m += NN_LINE)
+					__builtin_prefetch(g + (NN_LAY_ROWS + r) * t->g_red + m);
+			for (int64_t k = i; k < end; k++) {
+				NnStrip s = nn_strip_at(t->M, strips, k);
+				nn_lay_strip(g + s.row, t->g_red, s.mr, some, out + k * NN_LAID + j * s.mr);
+			}
 		}
-	}
 }
 
 /* Columns [k, k + cols) of n rows of W as real, NN_PANEL apart. */
@@ -204,10 +241,10 @@ static void nn_ask(const Mat *W, int64_t n0, int64_t n, int64_t k, int64_t i, in
 }
 
 /* All strips of d over columns [k, k + cols) with the block of W at tile.w; laid: the block of g laid out, or NULL. */
-static void nn_panel(const NnTask *t, NnTile tile, int64_t n0, int64_t k, int64_t cols, const real *laid, bool ask)
+static void nn_panel(const NnTask *t, NnTile tile, int64_t n0, int64_t k, int64_t cols, const real *laid)
 {
 	const int64_t strips = nn_strips(t->M), base = t->M / strips, more = t->M % strips;
-	ask = ask && k + 2 * NN_PANEL <= t->k1;
+	const bool ask = k + 2 * NN_PANEL <= t->k1;
 	tile.d = t->d + k;
 	tile.g = (const char *)(laid ? laid : t->g + n0 * t->g_red);
 	for (int64_t i = 0; i < strips; i++) {
@@ -218,7 +255,7 @@ static void nn_panel(const NnTask *t, NnTile tile, int64_t n0, int64_t k, int64_
 		if (ask)
 			nn_ask(t->W, n0, tile.n, k + NN_PANEL, i, strips);
 		if (cols == NN_PANEL)
-			NN_TILES[mr][NN_WIDE][0](&tile);
+			NN_OVER[mr][laid != NULL](&tile);
 		else
 			nn_strip(false, mr, cols, tile);
 		tile.d += mr * t->ldd;
@@ -230,20 +267,19 @@ static void nn_panels(const NnTask *t, NnTile tile)
 {
 	const Mat *W = t->W;
 	const int64_t blocks = (W->rows + NN_BLOCK - 1) / NN_BLOCK, each = (W->rows + blocks - 1) / blocks;
-	const bool small = W->dtype == REAL_DTYPE && each * W->stride * (int64_t)sizeof(real) <= NN_SMALL, lay = t->g_red != 1;
+	const bool lay = t->g_red != 1;
 	real *panel = t->scratch, *laid = panel + NN_BLOCK * NN_PANEL;
 	for (int64_t n = 0; n < W->rows; n += each) {
 		tile.n = W->rows - n < each ? W->rows - n : each;
 		tile.zero = n == 0 && !(t->flags & GEMM_ACC);
-		tile.w_row = small ? W->stride * (int64_t)sizeof(real) : NN_PANEL * (int64_t)sizeof(real);
+		tile.w_row = NN_PANEL * (int64_t)sizeof(real);
+		tile.w = (const char *)panel;
 		if (lay)
 			nn_lay_g(t, n, tile.n, laid);
 		for (int64_t k = t->k0; k < t->k1; k += NN_PANEL) {
 			int64_t cols = t->k1 - k < NN_PANEL ? t->k1 - k : NN_PANEL;
-			tile.w = small ? (const char *)W->data + (size_t)(n * W->stride + k) * sizeof(real) : (const char *)panel;
-			if (!small)
-				nn_lay_w(W, n, tile.n, k, cols, panel);
-			nn_panel(t, tile, n, k, cols, lay ? laid : NULL, !small);
+			nn_lay_w(W, n, tile.n, k, cols, panel);
+			nn_panel(t, tile, n, k, cols, lay ? laid : NULL);
 		}
 	}
 }

@@ -515,7 +515,7 @@ static void run_blocks(Nt *s)
 		}
 }
 
-static int64_t nt_rows(int64_t K)
+static int64_t along_rows(int64_t K)
 {
 	int64_t rows = X_BYTES / ((int64_t)sizeof(real) * (K ? K : 1)) / STRIP * STRIP;
 	return rows < STRIP ? STRIP : rows > ROWS_MAX ? ROWS_MAX : rows;
@@ -526,12 +526,12 @@ static size_t x_row_bytes(int64_t K)
 	return (size_t)((K + 2 * VL - 1) / (2 * VL) * 2) * sizeof(V);
 }
 
-static size_t nt_scratch(int64_t M, const Mat *W)
+static size_t along_scratch(int64_t M, const Mat *W)
 {
 	return W_ALL + (size_t)M * (x_row_bytes(W->cols) + UNIT * sizeof(V));
 }
 
-static void nt(const NtTask *t)
+static void nt_along(const NtTask *t)
 {
 	const Feed feed = feed_of(t->W, t->flags);
 	const int64_t step = feed_step(feed), K = t->W->cols, steps = (K + step - 1) / step;

@@ -301,6 +301,26 @@ TEST(gemm_bits_do_not_depend_on_the_batch)
 		}
 }
 
+/* From some tens of rows on a set may sum its lanes one after the other (kern_apart.h): whole vectors and parts of one, more columns
+ * than it turns at once, strips of four to six rows, results that are added. */
+TEST(gemm_bits_of_many_rows)
+{
+	EACH_SET(k)
+		for (int t = 0; t < TYPE_COUNT; t++) {
+			Weights a = weights_make(TYPES[t], 130, 512, 512), b = weights_make(TYPES[t], 50, 96, 96);
+			Weights c = weights_make(TYPES[t], 17, 24, 31);
+			Pool *p = pool_new_with(2, k);
+			check_bits(k, &a, 45, 0);
+			check_bits(k, &b, 64, GEMM_X_BF16);
+			check_bits(k, &c, 32, 0);
+			check_nt(p, &b, 200, GEMM_ACC);
+			pool_free(p);
+			weights_free(&a);
+			weights_free(&b);
+			weights_free(&c);
+		}
+}
+
 TEST(gemm_tn_bits_do_not_depend_on_threads)
 {
 	enum { M = 60, N = 40, K = 300 };
