@@ -16,7 +16,7 @@ static bool name_ends(const char *s, const char *end)
 static bool is_quantised_kind(const StEntry *t)
 {
 	static const char *const kinds[] = {
-		".q_proj.weight", ".q_a_proj.weight", ".q_b_proj.weight", ".kv_a_proj_with_mqa.weight",
+		".q_proj.weight", ".k_proj.weight", ".v_proj.weight", ".q_a_proj.weight", ".q_b_proj.weight", ".kv_a_proj_with_mqa.weight",
 		".kv_b_proj.weight", ".o_proj.weight", ".gate_proj.weight", ".up_proj.weight",
 		".down_proj.weight", ".indexer.wq_b.weight", ".indexer.wk.weight",
 	};

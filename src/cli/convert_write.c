@@ -3,13 +3,14 @@
  * zeros), code = round(value / scale). */
 #include "cli/convert.h"
 #include "base/hash.h"
+#include "num/fp8_quant.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { PIECE = 1 << 18 /* elements */, COPY_PIECE = 16 << 20 /* bytes */, BLOCK = 128 };
 
-typedef struct Out { StWriter *w; ConvertTell tell; void *ud; Err *e; } Out;
+typedef struct Out { StWriter *w; ConvertTell tell; void *ud; Err *e; Pool *pool; } Out;
 
 static bool out_put(Out *o, const void *bytes, size_t n)
 {
@@ -68,84 +69,55 @@ static bool put_cast(Out *o, const Put *p, const Ten *x)
 	return ok;
 }
 
-/* One block of a matrix as floats, dense; its scale, or 0 when it holds NaN or infinity. */
-static float block_read(const Ten *x, int64_t row, int64_t col, int64_t rows, int64_t cols,
-	real v[BLOCK * BLOCK])
+/* A stripe of a matrix, one block high, as it becomes FP8. */
+typedef struct Stripe { real *v; uint8_t *code; float *scale; int64_t cols; } Stripe;
+
+static bool stripe_init(const Out *o, Stripe *s, const Put *p, int64_t cols)
 {
-	float amax = 0;
-	Ten view = ten_wrap(x->dtype, (char *)x->data + (size_t)(col * dtype_bits(x->dtype) / 8), 2,
-		(int64_t[]){ ten_rows(x), cols }, x->name);
-	view.stride = x->stride;
-	ten_read(&view, row, rows, v);
-	for (int64_t i = 0; i < rows * cols; i++) {
-		float a = fabsf((float)v[i]);
-		if (!isfinite(a))
-			return 0;
-		amax = a > amax ? a : amax;
-	}
-	float s = amax / 448;
-	return s > 0 ? s : 1; /* also where amax / 448 is below the smallest float */
+	const size_t n = (size_t)cols;
+	*s = (Stripe){ malloc(sizeof *s->v * (BLOCK * n + 1)), malloc(BLOCK * n + 1), malloc(sizeof *s->scale * (n / BLOCK + 1)), cols };
+	return (s->v && s->code && s->scale) || memory_fail(o, p->name);
 }
 
-static int64_t least(int64_t a, int64_t b)
+static void stripe_done(Stripe *s)
 {
-	return a < b ? a : b;
+	free(s->v);
+	free(s->code);
+	free(s->scale);
 }
 
-static bool block_fail(const Out *o, const Put *p)
+/* Rows [row, row + n): codes and scales. */
+static bool stripe_quantise(const Out *o, const Put *p, const Ten *x, int64_t row, int64_t n, const Stripe *s)
 {
-	return err_set(o->e, E_6001, "tensor \"%.120s\" holds NaN or infinity, which FP8 blocks cannot keep",
-		p->source);
-}
-
-static bool put_scale(Out *o, const Put *p, const Ten *x)
-{
-	real v[BLOCK * BLOCK];
-	int64_t rows = ten_rows(x), cols = ten_cols(x);
-	for (int64_t i = 0; i < rows; i += BLOCK)
-		for (int64_t j = 0; j < cols; j += BLOCK) {
-			float s = block_read(x, i, j, least(rows - i, BLOCK), least(cols - j, BLOCK), v);
-			if (s == 0)
-				return block_fail(o, p);
-			if (!out_put(o, &s, sizeof s))
-				return false;
-		}
+	static const FpQuant blocks = { .format = FP_E4M3, .rows = BLOCK, .cols = BLOCK, .scale = FP_SCALE_F32 };
+	ten_read(x, row, n, s->v);
+	for (int64_t i = 0; i < n * s->cols; i++)
+		if (!isfinite((float)s->v[i]))
+			return err_set(o->e, E_6001, "tensor \"%.120s\" holds NaN or infinity, which FP8 blocks cannot keep", p->source);
+	fp_quantise(o->pool, &blocks, n, s->cols, s->v, s->cols, &(FpOut){ .code = s->code, .ld_code = s->cols, .scale = s->scale });
 	return true;
 }
 
-/* A stripe of 128 rows is quantised block by block and written whole. */
-static bool stripe_put(Out *o, const Put *p, const Ten *x, int64_t row, int64_t n, uint8_t *out)
+/* The codes of a matrix or its scales, stripe by stripe. */
+static bool put_stripes(Out *o, const Put *p, const Ten *x)
 {
-	real v[BLOCK * BLOCK];
-	int64_t cols = ten_cols(x);
-	for (int64_t j = 0; j < cols; j += BLOCK) {
-		int64_t w = least(cols - j, BLOCK);
-		float s = block_read(x, row, j, n, w, v);
-		if (s == 0)
-			return block_fail(o, p);
-		for (int64_t i = 0; i < n; i++)
-			for (int64_t k = 0; k < w; k++)
-				out[i * cols + j + k] = e4m3_from_f32((float)v[i * w + k] / s);
+	Stripe s;
+	const int64_t rows = ten_rows(x), cols = ten_cols(x);
+	bool ok = stripe_init(o, &s, p, cols), scales = p->kind == PUT_SCALE;
+	for (int64_t i = 0; ok && i < rows; i += BLOCK) {
+		int64_t n = rows - i < BLOCK ? rows - i : BLOCK;
+		ok = stripe_quantise(o, p, x, i, n, &s) &&
+			(scales ? out_put(o, s.scale, sizeof *s.scale * (size_t)((cols + BLOCK - 1) / BLOCK)) : out_put(o, s.code, (size_t)(n * cols)));
 	}
-	return out_put(o, out, (size_t)(n * cols));
-}
-
-static bool put_quant(Out *o, const Put *p, const Ten *x)
-{
-	int64_t rows = ten_rows(x), cols = ten_cols(x);
-	uint8_t *out = malloc((size_t)(BLOCK * cols + 1));
-	bool ok = out || memory_fail(o, p->name);
-	for (int64_t i = 0; ok && i < rows; i += BLOCK)
-		ok = stripe_put(o, p, x, i, least(rows - i, BLOCK), out);
-	free(out);
+	stripe_done(&s);
 	return ok;
 }
 
 static bool tensor_put(Out *o, Ckpt *k, const Put *p)
 {
 	static bool (*const how[])(Out *, const Put *, const Ten *) = {
-		[PUT_COPY] = put_copy, [PUT_CAST] = put_cast, [PUT_QUANT] = put_quant,
-			[PUT_SCALE] = put_scale,
+		[PUT_COPY] = put_copy, [PUT_CAST] = put_cast, [PUT_QUANT] = put_stripes,
+			[PUT_SCALE] = put_stripes,
 	};
 	Ten x;
 	/* what is only copied may be of a type that weights cannot have */
@@ -172,13 +144,14 @@ static bool shard_data(Out *o, const Plan *p, size_t shard, Ckpt *k)
 
 bool convert_shard(const Plan *p, size_t shard, Ckpt *k, const char *path, ConvertTell tell, void *ud, Err *e)
 {
-	Out o = { st_writer_new(path, e), tell, ud, e };
-	bool ok = o.w && st_writer_meta(o.w, "format", "pt", e);
+	Out o = { st_writer_new(path, e), tell, ud, e, pool_new(1) };
+	bool ok = o.w && (o.pool || err_set(e, E_5001, "could not start a thread pool")) && st_writer_meta(o.w, "format", "pt", e);
 	for (size_t i = 0; ok && i < p->n; i++)
 		if (p->put[i].shard == shard)
 			ok = st_writer_add(o.w, p->put[i].name, p->put[i].dtype, p->put[i].rank,
 				p->put[i].shape, e);
 	ok = ok && st_writer_begin(o.w, e) && shard_data(&o, p, shard, k);
+	pool_free(o.pool);
 	if (ok)
 		return st_writer_commit(o.w, e);
 	st_writer_abort(o.w);

@@ -4,8 +4,10 @@
 #include "num/kernel_sets.h"
 #include "num/kern_expand.h"
 #include "num/kern_nt.h"
+#include "num/kern_apart.h"
 #include "num/kern_nn.h"
 #include "num/kern_rows.h"
+#include "num/kern_fp8.h"
 #include "num/kern_probe.h"
 
 #if defined(KERN_AVX512BF16)
@@ -34,6 +36,7 @@ const Kernels JOIN(kernels_, SET) = {
 	.row_sigmoid = row_sigmoid, .row_swiglu = row_swiglu,
 	.row_dot = row_dot, .row_add = row_add, .row_mul_add = row_mul_add,
 	.row_swiglu_back = row_swiglu_back, .row_rmsnorm_back = row_rmsnorm_back, .row_adamw = row_adamw,
+	.fp_amax = fp_amax, .fp_amax_each = fp_amax_each, .fp_cast = fp_cast, .fp_mma = fp_mma,
 	.probe_fma = probe_fma, .probe_read = probe_read, .probe_copy = probe_copy,
 #if KERN_DOT_BF16
 	.probe_bf16 = probe_bf16,

@@ -38,6 +38,15 @@ typedef struct NnTask {
  * decay w, and by lr c1 m / (sqrt(c2 v) + eps). */
 typedef struct AdamStep { real b1, b2, eps, lr, decay, factor, c1, c2; } AdamStep;
 
+/* The grid of a small format for the kernels that round to it, see fp_grid. */
+typedef struct FpGrid {
+	int32_t e_min;        /* the f32 bits of the smallest normal number */
+	int drop;             /* mantissa bits of f32 that the format has not */
+	int sign_shift;       /* from bit 31 to the format's sign */
+	uint32_t nan;         /* code of NaN without sign; 0 where there is none */
+	float max;
+} FpGrid;
+
 typedef struct Kernels {
 	const char *name;
 	int lanes;                     /* L: accumulators per element of gemm_nt */
@@ -60,6 +69,11 @@ typedef struct Kernels {
 	void (*row_swiglu_back)(int64_t n, const real *a, const real *b, const real *gy, real *da, bool add_a, real *db, bool add_b);
 	void (*row_rmsnorm_back)(int64_t n, const real *x, const real *g, const real *gy, real r, real *dx, bool add);
 	void (*row_adamw)(int64_t n, const AdamStep *a, const real *grad, real *w, real *m, real *v);
+	/* Small formats, see kern_fp8.h and fp8_quant.h. */
+	float (*fp_amax)(int64_t n, const real *x);                      /* the largest |x|; NaN is passed over */
+	void (*fp_amax_each)(int64_t n, const real *x, float *most);
+	void (*fp_cast)(int64_t n, const real *x, const float *s, bool each, const FpGrid *g, uint8_t *code, real *y);
+	void (*fp_mma)(int rows, int64_t n, const float *a, int64_t lda, const float *b, int bits, float *c);
 	/* Limits: the loops that limits.c times. */
 	double (*probe_fma)(int64_t rounds);                             /* does the work, returns floating-point operations */
 	double (*probe_bf16)(int64_t rounds);                            /* the bf16 dot product; NULL where there is none */

@@ -1,16 +1,31 @@
 /* op_linear.c - products with weights: one matrix, one matrix and a bias, one matrix per expert.
  *
  * The three products of a linear layer - Fprop, Dgrad, Wgrad - are three calls, each under the recipe's
- * format for it. With bf16 the operand that is not the weight is rounded (both operands in Wgrad); sums and
- * gradients stay real. */
-#include "ops/op.h"
+ * format for it. With bf16 the operand that is not the weight is rounded (both operands in Wgrad); small
+ * formats are in quantised.c; results and gradients stay real. */
+#include "ops/quantised.h"
 #include <string.h>
 
 typedef struct Linear { const RecipeRule *rule; } Linear;
 
+static Format fprop_format(const RecipeRule *r)
+{
+	return r ? r->fprop.format : FMT_NATIVE;
+}
+
+static Format dgrad_format(const RecipeRule *r)
+{
+	return r ? r->dgrad.format : FMT_NATIVE;
+}
+
+static Format wgrad_format(const RecipeRule *r)
+{
+	return r ? r->wgrad.format : FMT_NATIVE;
+}
+
 static unsigned fprop_flags(const RecipeRule *r)
 {
-	return r && r->fprop == FMT_BF16 ? GEMM_X_BF16 : 0;
+	return fprop_format(r) == FMT_BF16 ? GEMM_X_BF16 : 0;
 }
 
 typedef struct Rounding { const real *x; int64_t ldx, n; real *y; } Rounding;
@@ -41,7 +56,12 @@ static void dgrad(Tape *t, const RecipeRule *r, int64_t M, const real *g, const 
 {
 	Mat m = ten_mat(W);
 	int64_t ld = m.rows;
-	g = operand(t, r ? r->dgrad : FMT_NATIVE, M, m.rows, g, &ld);
+	if (dgrad_format(r) == FMT_QUANT) {
+		Ten *w = (Ten *)(uintptr_t)W;
+		quantised_dgrad(t, &(QuantLayer){ r, 1, (int64_t[]){ 0, M }, &w }, g, ld, dx, m.cols, add);
+		return;
+	}
+	g = operand(t, dgrad_format(r), M, m.rows, g, &ld);
 	if (g)
 		gemm_nn(tape_pool(t), M, g, ld, &m, dx, m.cols, add ? GEMM_ACC : 0);
 }
@@ -51,7 +71,12 @@ static void wgrad(Tape *t, const RecipeRule *r, int64_t M, const real *g, const 
 	const Ten *W, real *dW)
 {
 	int64_t N = ten_rows(W), K = ten_cols(W), ldg = N;
-	Format f = r ? r->wgrad : FMT_NATIVE;
+	if (wgrad_format(r) == FMT_QUANT) {
+		Ten *w = (Ten *)(uintptr_t)W;
+		quantised_wgrad(t, &(QuantLayer){ r, 1, (int64_t[]){ 0, M }, &w }, g, ldg, x, ldx, &dW);
+		return;
+	}
+	Format f = wgrad_format(r);
 	g = operand(t, f, M, N, g, &ldg);
 	x = operand(t, f, M, K, x, &ldx);
 	if (g && x)
@@ -75,6 +100,11 @@ static void linear_fwd(Tape *t, Node *n)
 {
 	const Linear *p = n->par;
 	const Ten *x = n->in[0], *y = n->out[0];
+	if (fprop_format(p->rule) == FMT_QUANT) {
+		QuantLayer l = { p->rule, 1, (int64_t[]){ 0, ten_rows(x) }, &n->in[1] };
+		quantised_fprop(t, &l, ten_real(x), x->stride, ten_real(y), y->stride);
+		return;
+	}
 	Mat W = ten_mat(n->in[1]);
 	gemm_nt(
 		tape_pool(t), ten_rows(x), ten_real(x), x->stride, &W, ten_real(y), y->stride, fprop_flags(p->rule));
@@ -113,12 +143,18 @@ static Ten *linear_case(Tape *t, int i, OpCase *c)
 	return linear(t, x, case_leaf(t, c, REAL_DTYPE, MNK[i][1], MNK[i][2], 1));
 }
 
+static Ten *linear_call(Tape *t, const OpArg *a)
+{
+	return linear(t, a[0].t, a[1].t);
+}
+
 const Op op_linear = {
 	.name = "linear",
 	.equation = "y = x W^T",
 	.doc = "Product with a weight; the recipe's formats apply.",
 	.source = "training.md 2.1",
 	.fwd = linear_fwd, .bwd_x = linear_bwd_x, .bwd_w = linear_bwd_w, .cases = linear_case,
+	.args = "x:t W:t", .call = linear_call,
 };
 
 Ten *linear(Tape *t, Ten *x, Ten *W)
@@ -164,12 +200,18 @@ static Ten *linear_bias_case(Tape *t, int i, OpCase *c)
 	return linear_bias(t, x, W, case_leaf(t, c, REAL_DTYPE, 1, 5 - i, 1));
 }
 
+static Ten *linear_bias_call(Tape *t, const OpArg *a)
+{
+	return linear_bias(t, a[0].t, a[1].t, a[2].t);
+}
+
 const Op op_linear_bias = {
 	.name = "linear_bias",
 	.equation = "y = x W^T + b",
 	.doc = "Product with a weight and a bias.",
 	.source = "mla.md 2 (attention_bias)",
 	.fwd = linear_bias_fwd, .bwd_x = linear_bwd_x, .bwd_w = linear_bias_bwd_w, .cases = linear_bias_case,
+	.args = "x:t W:t b:t?", .call = linear_bias_call,
 };
 
 Ten *linear_bias(Tape *t, Ten *x, Ten *W, Ten *b)
@@ -209,6 +251,10 @@ static void grouped_fwd(Tape *t, Node *n)
 {
 	const Grouped *p = n->par;
 	const Ten *x = n->in[0], *y = n->out[0];
+	if (fprop_format(p->rule) == FMT_QUANT) {
+		quantised_fprop(t, &(QuantLayer){ p->rule, p->d->E, p->d->offset, p->W }, ten_real(x), x->stride, ten_real(y), y->stride);
+		return;
+	}
 	const Mat *m = expert_mats(t, p);
 	if (m)
 		gemm_nt_grouped(tape_pool(t), p->d->E, p->d->offset, ten_real(x), x->stride, m, ten_real(y),
@@ -224,7 +270,11 @@ static void grouped_bwd_x(Tape *t, Node *n)
 	if (!dx)
 		return;
 	int64_t ld = ten_cols(y);
-	const real *g = operand(t, p->rule ? p->rule->dgrad : FMT_NATIVE, ten_rows(y), ld, op_grad_in(y), &ld);
+	if (dgrad_format(p->rule) == FMT_QUANT) {
+		quantised_dgrad(t, &(QuantLayer){ p->rule, p->d->E, p->d->offset, p->W }, op_grad_in(y), ld, dx, ten_cols(x), add);
+		return;
+	}
+	const real *g = operand(t, dgrad_format(p->rule), ten_rows(y), ld, op_grad_in(y), &ld);
 	const Mat *m = expert_mats(t, p);
 	if (g && m)
 		gemm_nn_grouped(tape_pool(t), p->d->E, p->d->offset, g, ld, m, dx, ten_cols(x), add ? GEMM_ACC : 0);
@@ -250,7 +300,12 @@ static void grouped_bwd_w(Tape *t, Node *n)
 	real **dW = expert_grads(t, p, &any);
 	if (!any || tape_failed(t))
 		return;
-	Format f = p->rule ? p->rule->wgrad : FMT_NATIVE;
+	if (wgrad_format(p->rule) == FMT_QUANT) {
+		QuantLayer l = { p->rule, p->d->E, p->d->offset, p->W };
+		quantised_wgrad(t, &l, op_grad_in(y), ten_cols(y), ten_real(x), x->stride, dW);
+		return;
+	}
+	Format f = wgrad_format(p->rule);
 	int64_t ldg = ten_cols(y), ldx = x->stride;
 	const real *g = operand(t, f, ten_rows(y), ten_cols(y), op_grad_in(y), &ldg);
 	const real *rows = operand(t, f, ten_rows(x), ten_cols(x), ten_real(x), &ldx);

@@ -2,7 +2,7 @@
 check_PROGRAMS += tests/run_num
 TESTS += tests/run_num
 tests_run_num_SOURCES = $(unit_main) tests/num/test_dtype.c tests/num/test_par.c tests/num/test_gemm.c tests/num/test_rows.c \
-	tests/num/test_topk.c tests/num/test_limits.c
+	tests/num/test_topk.c tests/num/test_limits.c tests/num/test_eigen.c tests/num/test_fp8.c
 tests_run_num_CPPFLAGS = $(unit_cppflags)
 tests_run_num_LDADD = $(unit_ldadd) $(CBLAS_LIBS)
 if X86_KERNELS

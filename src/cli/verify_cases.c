@@ -1,10 +1,9 @@
-/* verify_train.c - training against stored values: one line for each of them that is off, or all as JSON. */
-#include "cli/verify_train.h"
+/* verify_cases.c - stored values: one line for each of them that is off, or all as JSON. */
+#include "cli/verify_cases.h"
 #include "base/utf8.h"
-#include "engine/verify_train.h"
 #include <string.h>
 
-static void cases_json(const TrainCheck *r, Buf *b)
+static void cases_json(const Cases *r, Buf *b)
 {
 	Jout j;
 	jout_init(&j, b);
@@ -14,7 +13,7 @@ static void cases_json(const TrainCheck *r, Buf *b)
 	jout_key(&j, "cases");
 	jout_arr(&j);
 	for (int i = 0; i < r->n; i++) {
-		const TrainCase *c = &r->c[i];
+		const Case *c = &r->c[i];
 		jout_obj(&j);
 		jout_kstr(&j, "name", c->name);
 		jout_kbool(&j, "ok", c->ok);
@@ -29,12 +28,12 @@ static void cases_json(const TrainCheck *r, Buf *b)
 }
 
 /* Thousands of values match and are not worth a line: those that are off, then the closest call. */
-static void cases_text(const TrainCheck *r, Buf *b)
+static void cases_text(const Cases *r, Buf *b)
 {
 	int bad = 0;
 	double most = 0;
 	for (int i = 0; i < r->n; i++) {
-		const TrainCase *c = &r->c[i];
+		const Case *c = &r->c[i];
 		bad += !c->ok;
 		most = c->max_rel > most ? c->max_rel : most;
 		if (c->ok)
@@ -51,17 +50,15 @@ static void cases_text(const TrainCheck *r, Buf *b)
 	buf_done(&source);
 }
 
-int cli_verify_train(const Args *a, const char *dir, Err *e)
+int cli_verify_cases(const Args *a, Cases *r, bool ran, Err *e)
 {
-	TrainCheck r;
 	Buf b = BUF_INIT;
-	bool ok = verify_train(dir, cli_threads(a), &r, e);
-	if (ok && args_has(a, "json"))
-		cases_json(&r, &b);
-	else if (ok)
-		cases_text(&r, &b);
-	int status = ok && cli_out(&b, e) ? !r.ok : err_exit(e);
+	if (ran && args_has(a, "json"))
+		cases_json(r, &b);
+	else if (ran)
+		cases_text(r, &b);
+	int status = ran && cli_out(&b, e) ? !r->ok : err_exit(e);
 	buf_done(&b);
-	verify_train_done(&r);
+	cases_done(r);
 	return status;
 }
