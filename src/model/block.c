@@ -8,7 +8,7 @@ Ten *block_forward(Tape *t, const Run *r, const Block *b, Ten *x)
 	Ten *a = attn_forward(t, r, &b->attn, b->index, rmsnorm(t, resid_pre, b->g_attn, b->eps));
 	LET(t, resid_mid, add(t, resid_pre, a));
 	Ten *h = rmsnorm(t, resid_mid, b->g_mlp, b->eps);
-	Ten *f = b->is_moe ? moe_forward(t, &b->moe, h) : mlp_forward(t, &b->mlp, h);
+	Ten *f = b->is_moe ? moe_forward(t, r, &b->moe, b->index, h) : mlp_forward(t, &b->mlp, h);
 	tape_push(t, "mlp", -1);
 	f = tape_name(t, "out", f);
 	tape_pop(t);

@@ -400,11 +400,44 @@ static bool experts_agree(const Reader *r)
 	return true;
 }
 
+/* "mla" is what is there without the key. */
+static bool name_take(const Reader *r, const char *key, const char *usual, char *to)
+{
+	const json_t *v = json_object_get(r->root, key);
+	const char *s = json_string_value(v);
+	if (!v || json_is_null(v))
+		return true;
+	if (!s || !config_name_valid(s))
+		return value_fail(r, s ? E_3074 : E_3073, NULL, key, v, "a word of letters, digits and _, at most 47 long");
+	if (strcmp(s, usual) != 0)
+		snprintf(to, CONFIG_NAME_MAX, "%s", s);
+	return true;
+}
+
+/* The key heads that the kind of attention asks for; missing ones are filled in where the kind says how many. */
+static bool heads_agree(const Reader *r)
+{
+	Config *c = r->c;
+	int64_t H = c->num_attention_heads, *G = &c->num_key_value_heads;
+	bool mqa = strcmp(c->attention, "mqa") == 0, gqa = strcmp(c->attention, "gqa") == 0;
+	if (*G == 0 && !gqa)
+		*G = mqa ? 1 : H;
+	if (config_attention(c) != ATTN_GQA)
+		return true;
+	if (*G >= 1 && (gqa ? H % *G == 0 : *G == (mqa ? 1 : H)))
+		return true;
+	return err_set(r->e, E_3075, "%s: num_key_value_heads is %lld; with lathe_attention \"%s\" and %lld heads it must be %s", r->path,
+		(long long)*G, c->attention, (long long)H, mqa ? "1" : gqa ? "given and divide them" : "the same");
+}
+
 static bool config_agrees(const Reader *r)
 {
 	Config *c = r->c;
-	if (c->num_key_value_heads == 0)
-		c->num_key_value_heads = c->num_attention_heads;
+	if (c->arch == ARCH_V32 && c->attention[0])
+		return err_set(r->e, E_3075, "%s: lathe_attention is \"%s\"; %s has an indexer, which reads MLA's latent", r->path, c->attention,
+			c->model_type);
+	if (!heads_agree(r))
+		return false;
 	if (c->qk_rope_head_dim % 2 != 0)
 		return err_set(r->e, E_3074,
 			"%s: qk_rope_head_dim is %lld; must be even: positions turn pairs", r->path,
@@ -429,7 +462,9 @@ bool config_parse(const char *text, size_t n, const char *where, Config *c, Err 
 		return false;
 	bool ok = json_is_object(r.root) || err_set(e, E_3070, "%s: must be a JSON object", where);
 	ok = ok && type_take(&r) && fields_take(&r) && gate_take(&r) && eos_take(&r) && rope_take(&r) &&
-		quant_take(&r) && dtype_take(&r) && layer_types_take(&r) && config_agrees(&r);
+		quant_take(&r) && dtype_take(&r) && layer_types_take(&r) &&
+		name_take(&r, "lathe_attention", "mla", c->attention) && name_take(&r, "lathe_router", "", c->router) &&
+		config_agrees(&r);
 	json_decref(r.root);
 	return ok;
 }
@@ -447,6 +482,39 @@ bool config_read(const char *path, Config *c, Err *e)
 	buf_done(&text);
 	buf_done(&name);
 	return ok;
+}
+
+bool config_name_valid(const char *s)
+{
+	size_t n = strlen(s), words = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+	return n > 0 && n < CONFIG_NAME_MAX && n == words && !(s[0] >= '0' && s[0] <= '9') && s[0] != '_';
+}
+
+AttnKind config_attention(const Config *c)
+{
+	const char *s = c->attention;
+	if (!s[0])
+		return ATTN_MLA;
+	return strcmp(s, "mha") == 0 || strcmp(s, "gqa") == 0 || strcmp(s, "mqa") == 0 ? ATTN_GQA : ATTN_OWN;
+}
+
+int64_t config_key_heads(const Config *c)
+{
+	return config_attention(c) == ATTN_GQA ? c->num_key_value_heads : 1;
+}
+
+bool config_set_attention(Config *c, const char *word, int64_t kv_heads, const char *where, Err *e)
+{
+	int64_t H = c->num_attention_heads, half = H / 2 > 0 ? H / 2 : 1;
+	bool mla = strcmp(word, "mla") == 0, mqa = strcmp(word, "mqa") == 0, gqa = strcmp(word, "gqa") == 0;
+	if (!mla && !mqa && !gqa && strcmp(word, "mha") != 0)
+		return err_set(e, E_2102, "%s: attention = \"%.40s\"; must be mla, mha, gqa or mqa", where, word);
+	int64_t G = mqa ? 1 : !gqa ? H : kv_heads ? kv_heads : half;
+	if (G < 1 || H % G != 0)
+		return err_set(e, E_2102, "%s: kv_heads = %lld does not divide the %lld heads", where, (long long)G, (long long)H);
+	snprintf(c->attention, sizeof c->attention, "%s", mla ? "" : word);
+	c->num_key_value_heads = G;
+	return true;
 }
 
 bool config_is_moe(const Config *c, int64_t layer)

@@ -15,10 +15,13 @@ enum {
 	CONFIG_VOCAB_MAX = 1 << 20,
 	CONFIG_CONTEXT_MAX = 1 << 20,
 	CONFIG_MTP_MAX = 64,
-	CONFIG_EOS_MAX = 8
+	CONFIG_EOS_MAX = 8,
+	CONFIG_NAME_MAX = 48
 };
 
 typedef enum Arch { ARCH_V2, ARCH_V3, ARCH_V32 } Arch;
+/* GQA: MHA and MQA too. OWN: a script's (LmParts in lm.h). */
+typedef enum AttnKind { ATTN_MLA, ATTN_GQA, ATTN_OWN } AttnKind;
 typedef enum Topk { TOPK_GREEDY, TOPK_GROUP_GREEDY, TOPK_NOAUX } Topk;
 
 typedef struct Config {
@@ -41,6 +44,9 @@ typedef struct Config {
 	bool yarn_truncate;
 	bool fp8; int64_t fp8_block[2];      /* quantization_config */
 	Dtype dtype;                          /* torch_dtype / dtype; DT_BF16 when absent */
+	/* Keys of Lathe alone. lathe_attention: "" MLA (the key is absent), "mha", "gqa", "mqa" with heads of MLA's widths and
+	 * num_key_value_heads of them for keys, or the name of one that a script defined. lathe_router: "", or a script's. */
+	char attention[CONFIG_NAME_MAX], router[CONFIG_NAME_MAX];
 	uint64_t sparse[16];                  /* V3.2 mlp_layer_types as bits, used when has_layer_types */
 	bool has_layer_types;
 } Config;
@@ -57,7 +63,14 @@ bool config_differs(const Config *a, const Config *b, Buf *what);
 /* MTP layers (>= num_hidden_layers) always are, when there are experts */
 bool config_is_moe(const Config *c, int64_t layer);
 
-/* Counts from shapes alone. active: per token, with embedding and head. mtp: own parameters of all MTP
+AttnKind config_attention(const Config *c);
+int64_t config_key_heads(const Config *c);   /* G; of MLA 1: the latent */
+/* Makes it one of the four words; kv_heads: of "gqa" (0: half the heads). E_2102: not a divisor, or no such word. where: for errors. */
+bool config_set_attention(Config *c, const char *word, int64_t kv_heads, const char *where, Err *e);
+/* Whether s may be the name of an attention or router of a script: a letter, then letters, digits and _. */
+bool config_name_valid(const char *s);
+
+/* Counts from shapes alone. Attention and routers of scripts are not in them: their shapes are the script's. active: per token, with embedding and head. mtp: own parameters of all MTP
  * modules, in neither of the others. headline-numbers of the papers: V3 671.0B total, 37.6B active. */
 typedef struct ParamCount { int64_t total, active, mtp; } ParamCount;
 ParamCount config_params(const Config *c);
@@ -69,14 +82,14 @@ bool config_tensors(const Config *c, ConfigTensorFn fn, void *ud);
 
 /* Cache elements per token over all main layers: mla = l (r + d_r); the others are what attention of the
  * same head widths would keep, l n (d_n + d_r + d_v) with n = H heads (mha), min(8, H) (gqa8) or 1 (mqa).
- * V2 paper, table 1. */
-typedef struct KvCount { int64_t mla, mha, gqa8, mqa; } KvCount;
+ * own: of this model as it is; an attention of a script keeps its inputs, l h. V2 paper, table 1. */
+typedef struct KvCount { int64_t mla, mha, gqa8, mqa, own; } KvCount;
 KvCount config_kv(const Config *c);
 /* Published models for comparison, NULL after the last: {"DeepSeek-V3", ...}. */
 typedef struct KnownModel {
 	const char *name, *note;
 	Config config;
-	int64_t kv_elements; /* what it caches; 0: config_kv().mla */
+	int64_t kv_elements; /* what it caches; 0: config_kv().own */
 } KnownModel;
 const KnownModel *config_known(size_t i);
 #endif

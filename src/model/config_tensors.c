@@ -37,7 +37,20 @@ static void indexer_say(Walk *w)
 	tensor_say(w, "self_attn.indexer.weights_proj.weight", c->index_n_heads, c->hidden_size, false);
 }
 
-static void attention_say(Walk *w)
+/* MHA, GQA, MQA: keys of G heads; their values are as wide as MLA's. */
+static void heads_say(Walk *w)
+{
+	const Config *c = w->c;
+	int64_t h = c->hidden_size, d = c->qk_nope_head_dim + c->qk_rope_head_dim, G = config_key_heads(c);
+	tensor_say(w, "self_attn.q_proj.weight", c->num_attention_heads * d, h, false);
+	tensor_say(w, "self_attn.k_proj.weight", G * d, h, false);
+	tensor_say(w, "self_attn.v_proj.weight", G * c->v_head_dim, h, false);
+	tensor_say(w, "self_attn.o_proj.weight", h, c->num_attention_heads * c->v_head_dim, false);
+	if (c->attention_bias)
+		tensor_say(w, "self_attn.o_proj.bias", h, 0, false);
+}
+
+static void mla_say(Walk *w)
 {
 	const Config *c = w->c;
 	int64_t h = c->hidden_size, H = c->num_attention_heads, rq = c->q_lora_rank, r = c->kv_lora_rank,
@@ -64,12 +77,23 @@ static void attention_say(Walk *w)
 		indexer_say(w);
 }
 
+/* A script's attention: only the script knows its tensors. */
+static void attention_say(Walk *w)
+{
+	AttnKind kind = config_attention(w->c);
+	if (kind == ATTN_MLA)
+		mla_say(w);
+	else if (kind == ATTN_GQA)
+		heads_say(w);
+}
+
 static void moe_say(Walk *w)
 {
 	const Config *c = w->c;
 	char s[40];
-	tensor_say(w, "mlp.gate.weight", c->n_routed_experts, c->hidden_size, false);
-	if (c->topk_method == TOPK_NOAUX)
+	if (!c->router[0])
+		tensor_say(w, "mlp.gate.weight", c->n_routed_experts, c->hidden_size, false);
+	if (!c->router[0] && c->topk_method == TOPK_NOAUX)
 		tensor_say(w, "mlp.gate.e_score_correction_bias", c->n_routed_experts, 0, false);
 	for (int64_t i = 0; w->ok && i < c->n_routed_experts; i++) {
 		snprintf(s, sizeof s, "mlp.experts.%lld", (long long)i);
@@ -112,8 +136,16 @@ bool config_tensors(const Config *c, ConfigTensorFn fn, void *ud)
 	return w.ok;
 }
 
+static int64_t heads_params(const Config *c)
+{
+	int64_t h = c->hidden_size, d = c->qk_nope_head_dim + c->qk_rope_head_dim, dv = c->v_head_dim;
+	return h * (d + dv) * (c->num_attention_heads + config_key_heads(c)) + (c->attention_bias ? h : 0);
+}
+
 static int64_t attention_params(const Config *c)
 {
+	if (config_attention(c) != ATTN_MLA)
+		return config_attention(c) == ATTN_GQA ? heads_params(c) : 0;
 	int64_t h = c->hidden_size, H = c->num_attention_heads, q = c->q_lora_rank, r = c->kv_lora_rank,
 		dr = c->qk_rope_head_dim;
 	int64_t dn = c->qk_nope_head_dim, dv = c->v_head_dim;
@@ -133,7 +165,7 @@ static int64_t layer_params(const Config *c, int64_t layer, int64_t experts)
 	int64_t h = c->hidden_size, n = attention_params(c) + 2 * h, E = c->n_routed_experts;
 	if (!config_is_moe(c, layer))
 		return n + 3 * h * c->intermediate_size;
-	n += E * h + (c->topk_method == TOPK_NOAUX ? E : 0);
+	n += c->router[0] ? 0 : E * h + (c->topk_method == TOPK_NOAUX ? E : 0);
 	return n + (experts + c->n_shared_experts) * 3 * h * c->moe_intermediate_size;
 }
 
@@ -155,8 +187,11 @@ KvCount config_kv(const Config *c)
 {
 	int64_t l = c->num_hidden_layers, H = c->num_attention_heads;
 	int64_t head = c->qk_nope_head_dim + c->qk_rope_head_dim + c->v_head_dim;
-	return (KvCount){ .mla = c->kv_lora_rank ? l * (c->kv_lora_rank + c->qk_rope_head_dim) : 0,
+	KvCount n = { .mla = c->kv_lora_rank ? l * (c->kv_lora_rank + c->qk_rope_head_dim) : 0,
 		.mha = l * H * head,
 		.gqa8 = l * (H < 8 ? H : 8) * head,
 		.mqa = l * head };
+	AttnKind kind = config_attention(c);
+	n.own = kind == ATTN_MLA ? n.mla : kind == ATTN_GQA ? l * config_key_heads(c) * head : l * c->hidden_size;
+	return n;
 }

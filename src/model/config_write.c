@@ -200,6 +200,10 @@ bool config_write(const Config *c, Buf *out)
 		quant_write(&l, c);
 	if (c->has_layer_types)
 		layer_types_write(&l, c);
+	if (c->attention[0])
+		lines_str(&l, "lathe_attention", c->attention);
+	if (c->router[0])
+		lines_str(&l, "lathe_router", c->router);
 	lines_str(&l, "torch_dtype", dtype_word(c->dtype));
 	lines_close(&l);
 	buf_addc(out, '\n');

@@ -6,8 +6,33 @@
 #include "model/kv.h"
 #include "tensor/ckpt.h"
 
+/* --- attention and router from outside --- */
+struct Run;
+/* A weight that every layer has, under "model.layers.N." + name: "self_attn.gate.weight". A vector begins at 0, with `ones` at 1; a
+ * vector whose name ends in e_score_correction_bias is the router's bias, which has no gradient. */
+typedef struct PartWeight { const char *name; int rank; int64_t shape[2]; bool ones; } PartWeight;
+/* w: the layer's weights in the order of `weight`. The result is [T,h], as h is; NULL: the tape has failed. Keys are the rows of r's
+ * sequences; r->kv is NULL always: for generation the module's inputs are kept, and it computes the whole text anew. */
+typedef struct AttnPart {
+	const char *name;       /* config_name_valid; "lathe_attention" of checkpoints */
+	int n;
+	const PartWeight *weight;
+	void *ud;
+	Ten *(*forward)(void *ud, Tape *t, const struct Run *r, int layer, Ten *const *w, Ten *h);
+} AttnPart;
+/* The router: weights [T,K] and topk I32 [T,K] (ids of experts) from h. It gives what the balance losses read, the scores [T,E], their
+ * name by tape_name(t, "scores", ...). False: the tape has failed. */
+typedef struct GatePart {
+	const char *name;       /* "lathe_router" */
+	int n;
+	const PartWeight *weight;
+	void *ud;
+	bool (*forward)(void *ud, Tape *t, const struct Run *r, int layer, Ten *const *w, Ten *h, Ten **weights, Ten **topk);
+} GatePart;
+/* NULL: the one that the config names. They must live as long as the model. */
+typedef struct LmParts { const AttnPart *attn; const GatePart *gate; } LmParts;
+
 /* --- parts; symbols as in the reports --- */
-typedef enum AttnKind { ATTN_MLA, ATTN_GQA /* MHA: G = H; MQA: G = 1 */ } AttnKind;
 typedef enum AttnForm { FORM_NAIVE, FORM_ABSORBED } AttnForm;
 
 typedef struct Attn {
@@ -21,6 +46,9 @@ typedef struct Attn {
 	Ten *W_UKV;               /* [H*(d_n+d_v), r] */
 	Ten *W_K, *W_V;           /* GQA: [G*(d_n+d_r), h], [G*d_v, h] */
 	Ten *W_O, *b_O;           /* [h, H*d_v] */
+	const AttnPart *part;     /* OWN */
+	Ten **own;                /* its weights */
+	int h;
 } Attn;
 
 typedef struct Mlp { Ten *W_gate, *W_up, *W_down; } Mlp;
@@ -31,6 +59,8 @@ typedef struct Moe {
 	Ten **W_gate, **W_up, **W_down;
 	Mlp shared;
 	bool has_shared;
+	const GatePart *part;     /* NULL: W_g and rule are the router */
+	Ten **own;
 } Moe;
 typedef struct Block {
 	int index;
@@ -60,12 +90,12 @@ typedef struct LmOptions {
 	int64_t layers /* 0 all */;
 	size_t memory_limit /* 0 none */;
 	bool no_mtp;
+	const LmParts *parts;    /* NULL: all as the config says */
 } LmOptions;
 
 Lm *lm_open(const char *path, const LmOptions *o, Err *e);
-/* Random weights of a config, for benches and tests. attn: MLA, or GQA with G key heads of the same
- * widths. */
-Lm *lm_random(const Config *c, Dtype dtype, AttnKind kind, int G, uint64_t seed, Err *e);
+/* Random weights of a config, for benches and tests. */
+Lm *lm_random(const Config *c, Dtype dtype, uint64_t seed, Err *e);
 void lm_free(Lm *m);
 /* Bytes that running will hold: weights + cache for `context` positions in `slots` sequences + working
  * memory. */
@@ -105,7 +135,7 @@ Ten *mtp_logits(Tape *t, const Run *r, int j, Ten *out, const int32_t *rows_want
 
 /* parts, each in its file */
 Ten *attn_forward(Tape *t, const Run *r, const Attn *a, int layer, Ten *h);
-Ten *moe_forward(Tape *t, const Moe *m, Ten *h);
+Ten *moe_forward(Tape *t, const Run *r, const Moe *m, int layer, Ten *h);
 Ten *mlp_forward(Tape *t, const Mlp *m, Ten *h);
 Ten *block_forward(Tape *t, const Run *r, const Block *b, Ten *x);
 KvShape attn_kv_shape(const Attn *a);

@@ -64,14 +64,35 @@ static void build_mla(Build *b, const char *p, Attn *a)
 	}
 }
 
+/* The weights of a part from outside. *bias: the router's, when it is among them. */
+static Ten **build_own(Build *b, const char *p, int n, const PartWeight *w, Ten **bias)
+{
+	Ten **own = build_alloc(b, sizeof *own * (size_t)(n + 1));
+	for (int i = 0; i < n && !b->failed; i++) {
+		b->part = &w[i];
+		own[i] = w[i].rank > 1 ? build_mat(b, p, w[i].name, w[i].shape[0], w[i].shape[1])
+				       : build_vec(b, p, w[i].name, w[i].shape[0], false);
+		if (bias && w[i].rank == 1 && strstr(w[i].name, "e_score_correction_bias"))
+			*bias = own[i];
+	}
+	b->part = NULL;
+	return own;
+}
+
 static void build_attn(Build *b, const char *p, Attn *a)
 {
 	const Config *c = &b->m->c;
-	*a = (Attn){ .kind = b->kind, .H = (int)c->num_attention_heads, .G = b->kind == ATTN_MLA ? 1 : b->G,
+	*a = (Attn){ .kind = config_attention(c), .H = (int)c->num_attention_heads, .G = (int)config_key_heads(c),
 		     .d_n = (int)c->qk_nope_head_dim, .d_r = (int)c->qk_rope_head_dim, .d_v = (int)c->v_head_dim,
-		     .r = (int)c->kv_lora_rank, .scale = rope_softmax_scale(c) };
+		     .r = (int)c->kv_lora_rank, .scale = rope_softmax_scale(c), .h = (int)c->hidden_size };
 	int64_t h = c->hidden_size, dq = a->d_n + a->d_r;
-	if (b->kind == ATTN_MLA) {
+	if (b->parts && b->parts->attn) {
+		a->kind = ATTN_OWN;
+		a->part = b->parts->attn;
+		a->own = build_own(b, p, a->part->n, a->part->weight, NULL);
+		return;
+	}
+	if (a->kind == ATTN_MLA) {
 		build_mla(b, p, a);
 	} else {
 		a->W_Q = build_mat(b, p, "self_attn.q_proj.weight", a->H * dq, h);
@@ -104,15 +125,26 @@ static RouteRule build_rule(const Config *c)
 			    .normalise = c->norm_topk_prob && !c->softmax_gate, .scale = c->routed_scaling_factor };
 }
 
+static void build_gate(Build *b, const char *p, Moe *m)
+{
+	const Config *c = &b->m->c;
+	m->part = b->parts ? b->parts->gate : NULL;
+	if (m->part) {
+		m->own = build_own(b, p, m->part->n, m->part->weight, &m->bias);
+		return;
+	}
+	m->W_g = build_mat(b, p, "mlp.gate.weight", c->n_routed_experts, c->hidden_size);
+	if (c->topk_method == TOPK_NOAUX)
+		m->bias = build_vec(b, p, "mlp.gate.e_score_correction_bias", c->n_routed_experts, false);
+}
+
 static void build_moe(Build *b, const char *p, Moe *m)
 {
 	const Config *c = &b->m->c;
 	int64_t E = c->n_routed_experts;
 	m->rule = build_rule(c);
 	m->softmax = c->softmax_gate;
-	m->W_g = build_mat(b, p, "mlp.gate.weight", E, c->hidden_size);
-	if (c->topk_method == TOPK_NOAUX)
-		m->bias = build_vec(b, p, "mlp.gate.e_score_correction_bias", E, false);
+	build_gate(b, p, m);
 	Ten ***w[3] = { &m->W_gate, &m->W_up, &m->W_down };
 	for (int k = 0; k < 3 && !b->failed; k++)
 		*w[k] = build_alloc(b, sizeof(Ten *) * (size_t)E);
@@ -172,10 +204,38 @@ static int build_count_mtp(const Build *b, const LmOptions *o)
 	return (int)c->num_nextn_predict_layers;
 }
 
+/* A part from outside gives the config its name, and must be there when the config names one. */
+static bool build_parts(Build *b, const LmOptions *o)
+{
+	static const char *const built_in[] = { "mla", "mha", "gqa", "mqa", NULL };
+	Config *c = &b->m->c;
+	const struct { const char *key, *part; char *name; bool needed; } of[] = {
+		{ "lathe_attention", o->parts && o->parts->attn ? o->parts->attn->name : NULL, c->attention,
+			config_attention(c) == ATTN_OWN },
+		{ "lathe_router", o->parts && o->parts->gate ? o->parts->gate->name : NULL, c->router, c->router[0] != 0 },
+	};
+	b->parts = o->parts;
+	for (int i = 0; of[0].part && built_in[i]; i++)
+		if (strcmp(of[0].part, built_in[i]) == 0)
+			return err_set(b->e, E_2102, "an attention of a script cannot be called %s: checkpoints mean the program's own by it",
+				of[0].part);
+	for (int i = 0; i < 2; i++) {
+		bool other = of[i].needed && (!of[i].part || strcmp(of[i].part, of[i].name) != 0);
+		if (other)
+			return err_set(b->e, E_2004, "%s \"%s\" was defined by a script and is not in the program; open the model in "
+				"a script that has it: lathe.nn.open(PATH, { %s = %s })", of[i].key, of[i].name, of[i].key + 6, of[i].name);
+		if (of[i].part)
+			snprintf(of[i].name, CONFIG_NAME_MAX, "%s", of[i].part);
+	}
+	return true;
+}
+
 bool build_model(Build *b, const LmOptions *o)
 {
 	Lm *m = b->m;
 	const Config *c = &m->c;
+	if (!build_parts(b, o))
+		return false;
 	if (c->arch == ARCH_V32)
 		return err_set(b->e, E_2004,
 			"model_type %s: sparse attention with the lightning indexer is not in this version; "

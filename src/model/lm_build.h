@@ -9,8 +9,9 @@ struct Build {
 	/* The tensor `name` of this shape, or NULL: absent (optional) or failed. */
 	Ten *(*get)(Build *b, const char *name, int rank, const int64_t *shape, bool optional);
 	bool failed;
-	AttnKind kind;
-	int G;
+	const LmParts *parts;
+	/* of a part from outside, while get is called for it; else NULL */
+	const PartWeight *part;
 	Dtype dtype;
 	uint64_t seed;
 	Err *e;

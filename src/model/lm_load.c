@@ -114,7 +114,7 @@ LmForecast lm_forecast(const Lm *m, int64_t context, int slots, Dtype cache)
 	int64_t per = 0;
 	for (int i = 0; i < m->n_layers + m->n_mtp; i++) {
 		KvShape s = attn_kv_shape(i < m->n_layers ? &m->block[i].attn : &m->mtp[i - m->n_layers].block.attn);
-		per += s.width[0] + s.width[1];
+		per += kv_position_bytes(&s, cache);
 	}
 	const Config *c = &m->c;
 	/* activations of one token through the widest layer, kept whole in the step arena, and its logits */
@@ -123,6 +123,6 @@ LmForecast lm_forecast(const Lm *m, int64_t context, int slots, Dtype cache)
 		c->num_experts_per_tok * (c->moe_intermediate_size * 3 + c->hidden_size * 2) +
 		c->intermediate_size * 3;
 	return (LmForecast){ .weights = m->weight_bytes,
-		.cache = per * context * slots * (int64_t)(dtype_bits(cache) / 8),
+		.cache = per * context * slots,
 		.work = (row * m->n_layers + c->vocab_size * 2) * (int64_t)sizeof(real) };
 }

@@ -51,12 +51,10 @@ static Ten *random_get(Build *b, const char *name, int rank, const int64_t *shap
 	return build_keep(b, &x, false);
 }
 
-Lm *lm_random(const Config *c, Dtype dtype, AttnKind kind, int G, uint64_t seed, Err *e)
+Lm *lm_random(const Config *c, Dtype dtype, uint64_t seed, Err *e)
 {
 	Build b = { .m = calloc(1, sizeof(Lm)),
 		.get = random_get,
-		.kind = kind,
-		.G = G,
 		.dtype = dtype,
 		.seed = seed,
 		.e = e };

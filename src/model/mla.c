@@ -1,10 +1,13 @@
 /* mla.c - Multi-head Latent Attention: V2 report 2.1, V3 report 2.1.1, eq. 1-11. Naive: keys and values of
  * every head are expanded from the latent. Absorbed: W_UK goes to the query side and W_UV behind the sum,
  * so the latent itself is the one key and value. */
-#include "model/lm.h"
+#include "model/attn.h"
 
+/* Of an attention from outside the rows that go into it are kept. */
 KvShape attn_kv_shape(const Attn *a)
 {
+	if (a->kind == ATTN_OWN)
+		return (KvShape){ { a->h, 0 } };
 	if (a->kind == ATTN_MLA)
 		return (KvShape){ { a->r, a->d_r } };
 	return (KvShape){ { a->G * (a->d_n + a->d_r), a->G * a->d_v } };
@@ -33,8 +36,7 @@ static bool kv_store(const Run *r, int layer, Ten *x, Ten *y)
 	return true;
 }
 
-/* Where the keys of each sequence lie: in the cache store, or in the rows of this forward. */
-static Seq *kv_seqs(Tape *t, const Run *r)
+Seq *attn_seqs(Tape *t, const Run *r)
 {
 	Seq *s = tape_alloc(t, sizeof *s * (size_t)r->b->n_seq);
 	for (int i = 0; s && i < r->b->n_seq; i++) {
@@ -46,16 +48,14 @@ static Seq *kv_seqs(Tape *t, const Run *r)
 	return s;
 }
 
-/* The cached rows that the sequences look at, end to end, as real; seq is moved to these rows. */
-static Ten *kv_gather(Tape *t, const Run *r, int layer, int which, const Seq *seq)
+Ten *attn_gather(Tape *t, const Run *r, int layer, int which, const Seq *seq)
 {
 	int64_t n = 0, at = 0;
 	for (int i = 0; i < r->b->n_seq; i++)
 		n += seq[i].keys;
-	Ten all = kv_tensor(r->kv, layer, which);
-	Ten *x = tape_ten2(t, n, ten_cols(&all));
+	Ten *x = tape_ten2(t, n, kv_width(r->kv, layer, which));
 	for (int i = 0; x && i < r->b->n_seq; i++) {
-		ten_read(&all, seq[i].key0, seq[i].keys, ten_real(x) + at * x->stride);
+		kv_read(r->kv, layer, which, seq[i].key0, seq[i].keys, ten_real(x) + at * x->stride);
 		at += seq[i].keys;
 	}
 	return x;
@@ -69,10 +69,10 @@ static void seqs_end_to_end(Seq *s, int n)
 
 static Ten *mla_naive(Tape *t, const Run *r, const Attn *a, int layer, Ten *q, Ten *c_KV, Ten *k_R)
 {
-	Seq *seq = kv_seqs(t, r);
+	Seq *seq = attn_seqs(t, r);
 	if (kv_store(r, layer, c_KV, k_R) && seq) {
-		c_KV = kv_gather(t, r, layer, 0, seq);
-		k_R = kv_gather(t, r, layer, 1, seq);
+		c_KV = attn_gather(t, r, layer, 0, seq);
+		k_R = attn_gather(t, r, layer, 1, seq);
 		seqs_end_to_end(seq, r->b->n_seq);
 	}
 	int w = a->d_n + a->d_v;
@@ -88,8 +88,13 @@ static Ten *mla_naive(Tape *t, const Run *r, const Attn *a, int layer, Ten *q, T
 
 static Ten *mla_absorbed(Tape *t, const Run *r, const Attn *a, int layer, Ten *q, Ten *c_KV, Ten *k_R)
 {
-	Seq *seq = kv_seqs(t, r);
-	if (kv_store(r, layer, c_KV, k_R)) {
+	Seq *seq = attn_seqs(t, r);
+	bool kept = kv_store(r, layer, c_KV, k_R);
+	if (kept && kv_has_records(r->kv) && seq) {
+		c_KV = attn_gather(t, r, layer, 0, seq);
+		k_R = attn_gather(t, r, layer, 1, seq);
+		seqs_end_to_end(seq, r->b->n_seq);
+	} else if (kept) {
 		c_KV = tape_leaf(t, kv_tensor(r->kv, layer, 0), false);
 		k_R = tape_leaf(t, kv_tensor(r->kv, layer, 1), false);
 	}
@@ -109,9 +114,9 @@ static Ten *mla_forward(Tape *t, const Run *r, const Attn *a, int layer, Ten *h)
 	Ten *u = linear_bias(t, h, a->W_DKV, a->b_DKV);
 	LET(t, c_KV, rmsnorm(t, cols(t, u, 0, a->r), a->g_KV, 1e-6));               /* 1 */
 	LET(t, k_R, rope(t, cols(t, u, a->r, a->d_r), 1, a->d_r, 0, r->b->pos, table)); /* 3 */
-	Ten *o = r->form == FORM_ABSORBED ? mla_absorbed(t, r, a, layer, q, c_KV, k_R)
-					  : mla_naive(t, r, a, layer, q, c_KV, k_R);
-	return linear_bias(t, o, a->W_O, a->b_O);                                   /* 11 */
+	LET(t, heads, r->form == FORM_ABSORBED ? mla_absorbed(t, r, a, layer, q, c_KV, k_R)
+					       : mla_naive(t, r, a, layer, q, c_KV, k_R));
+	return linear_bias(t, heads, a->W_O, a->b_O);                               /* 11 */
 }
 
 /* MHA (G = H), GQA, MQA (G = 1) with rotated tails of the same widths as MLA's heads, for comparisons: V2
@@ -123,20 +128,22 @@ static Ten *gqa_forward(Tape *t, const Run *r, const Attn *a, int layer, Ten *h)
 	LET(t, q, rope(t, linear(t, h, a->W_Q), a->H, d, a->d_n, r->b->pos, table));
 	LET(t, k, rope(t, linear(t, h, a->W_K), a->G, d, a->d_n, r->b->pos, table));
 	LET(t, v, linear(t, h, a->W_V));
-	Seq *seq = kv_seqs(t, r);
+	Seq *seq = attn_seqs(t, r);
 	if (kv_store(r, layer, k, v) && seq) {
-		k = kv_gather(t, r, layer, 0, seq);
-		v = kv_gather(t, r, layer, 1, seq);
+		k = attn_gather(t, r, layer, 0, seq);
+		v = attn_gather(t, r, layer, 1, seq);
 		seqs_end_to_end(seq, r->b->n_seq);
 	}
 	Attend at = { a->H, a->G, d, 0, a->d_v, d, a->d_v, a->scale, seq, r->b->n_seq };
-	return linear_bias(t, attend(t, q, k, NULL, v, &at), a->W_O, a->b_O);
+	LET(t, heads, attend(t, q, k, NULL, v, &at));
+	return linear_bias(t, heads, a->W_O, a->b_O);
 }
 
 Ten *attn_forward(Tape *t, const Run *r, const Attn *a, int layer, Ten *h)
 {
 	tape_push(t, "attn", -1);
-	Ten *y = a->kind == ATTN_MLA ? mla_forward(t, r, a, layer, h) : gqa_forward(t, r, a, layer, h);
+	Ten *y = a->kind == ATTN_MLA ? mla_forward(t, r, a, layer, h)
+		: a->kind == ATTN_GQA ? gqa_forward(t, r, a, layer, h) : attn_own(t, r, a, layer, h);
 	y = tape_name(t, "out", y);
 	tape_pop(t);
 	return y;

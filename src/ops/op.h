@@ -7,10 +7,11 @@
 
 /* In the order of ops.h. */
 #define OPS_ALL(X) \
-	X(add) X(mul) X(scale) X(cols) X(rows) X(concat) X(pick) X(embed) X(linear) X(linear_bias) X(rmsnorm) \
+	X(add) X(mul) X(div) X(scale) X(add_row) X(mul_row) X(total) X(transpose) X(exp) X(log) X(tanh) X(relu) X(silu) \
+	X(cols) X(rows) X(concat) X(pick) X(embed) X(linear) X(linear_bias) X(rmsnorm) \
 	X(swiglu) X(sigmoid) X(softmax) X(rope) X(attend) X(attend_scores) X(attend_probs) X(attend_values) \
 	X(attend_latent) X(route_choose) X(route_weights) X(dispatch) X(linear_grouped) X(combine) \
-	X(cross_entropy) X(balance)
+	X(cross_entropy) X(balance) X(token_logp) X(policy_loss) X(value_loss)
 #define OP_EXTERN(name) extern const Op op_##name;
 OPS_ALL(OP_EXTERN)
 #undef OP_EXTERN

@@ -102,12 +102,26 @@ static Ten *cross_entropy_case(Tape *t, int i, OpCase *c)
 	return cross_entropy(t, case_leaf(t, c, REAL_DTYPE, i ? 1 : 4, 5, 2), label, i ? 1 : 3);
 }
 
+/* norm left out: the mean over the rows that count. */
+static Ten *cross_entropy_call(Tape *t, const OpArg *a)
+{
+	int64_t counted = 0;
+	if (tape_failed(t))
+		return NULL;
+	if (a[0].t && a[1].i != ten_rows(a[0].t))
+		return op_misfit(t, &op_cross_entropy, a[0].t, NULL, "%lld labels are given, one a row is needed", (long long)a[1].i);
+	for (int64_t i = 0; i < a[1].i; i++)
+		counted += a[1].list[i] >= 0;
+	return cross_entropy(t, a[0].t, a[1].list, a[2].n > 0 ? a[2].n : (double)counted);
+}
+
 const Op op_cross_entropy = {
 	.name = "cross_entropy",
 	.equation = "y = -1/norm sum_t log softmax(z_t)[label_t]",
 	.doc = "Rows with a negative label do not count.",
 	.source = "training.md 2.10",
 	.fwd = cross_entropy_fwd, .bwd_x = cross_entropy_bwd_x, .cases = cross_entropy_case,
+	.args = "z:t label:l norm:n?", .call = cross_entropy_call,
 };
 
 Ten *cross_entropy(Tape *t, Ten *z, const int32_t *label, double norm)

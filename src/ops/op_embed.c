@@ -32,12 +32,18 @@ static Ten *embed_case(Tape *t, int i, OpCase *c)
 	return embed(t, case_leaf(t, c, REAL_DTYPE, 7, 3 + 2 * i, 1), id[i], 5);
 }
 
+static Ten *embed_call(Tape *t, const OpArg *a)
+{
+	return embed(t, a[0].t, a[1].list, a[1].i);
+}
+
 const Op op_embed = {
 	.name = "embed",
 	.equation = "y_i = W[id_i]",
 	.doc = "Token ids to vectors; no gradient to the ids.",
 	.source = "V3 report 2.1",
 	.fwd = embed_fwd, .bwd_w = embed_bwd_w, .cases = embed_case,
+	.args = "W:t id:l", .call = embed_call,
 };
 
 Ten *embed(Tape *t, Ten *W, const int32_t *id, int64_t n)

@@ -51,12 +51,18 @@ static Ten *swiglu_case(Tape *t, int i, OpCase *c)
 	return swiglu(t, a, case_leaf(t, c, REAL_DTYPE, 3 - 2 * i, 5 + 4 * i, 2));
 }
 
+static Ten *swiglu_call(Tape *t, const OpArg *a)
+{
+	return swiglu(t, a[0].t, a[1].t);
+}
+
 const Op op_swiglu = {
 	.name = "swiglu",
 	.equation = "y = silu(gate) * up",
 	.doc = "The non-linear part of every MLP and expert.",
 	.source = "moe.md 2, training.md 2.4",
 	.fwd = swiglu_fwd, .bwd_x = swiglu_bwd_x, .cases = swiglu_case,
+	.args = "gate:t up:t", .call = swiglu_call,
 };
 
 Ten *swiglu(Tape *t, Ten *gate, Ten *up)
@@ -100,12 +106,18 @@ static Ten *sigmoid_case(Tape *t, int i, OpCase *c)
 	return sigmoid(t, i ? cols(t, x, 1, 5) : x);
 }
 
+static Ten *sigmoid_call(Tape *t, const OpArg *a)
+{
+	return sigmoid(t, a[0].t);
+}
+
 const Op op_sigmoid = {
 	.name = "sigmoid",
 	.equation = "y = 1 / (1 + exp(-x))",
 	.doc = "Affinity of token and expert in V3.",
 	.source = "V3 report 2.1.2 eq. 15",
 	.fwd = sigmoid_fwd, .bwd_x = sigmoid_bwd_x, .cases = sigmoid_case,
+	.args = "x:t", .call = sigmoid_call,
 };
 
 Ten *sigmoid(Tape *t, Ten *x)
@@ -149,12 +161,18 @@ static Ten *softmax_case(Tape *t, int i, OpCase *c)
 	return softmax(t, i ? cols(t, x, 1, 5) : x);
 }
 
+static Ten *softmax_call(Tape *t, const OpArg *a)
+{
+	return softmax(t, a[0].t);
+}
+
 const Op op_softmax = {
 	.name = "softmax",
 	.equation = "y_i = exp(x_i) / sum_j exp(x_j)",
 	.doc = "Over the last dimension; the router of V2.",
 	.source = "V2 report 2.2 eq. 22",
 	.fwd = softmax_fwd, .bwd_x = softmax_bwd_x, .cases = softmax_case,
+	.args = "x:t", .call = softmax_call,
 };
 
 Ten *softmax(Tape *t, Ten *x)

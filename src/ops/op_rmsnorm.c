@@ -82,12 +82,18 @@ static Ten *rmsnorm_case(Tape *t, int i, OpCase *c)
 	return rmsnorm(t, x, case_leaf(t, c, REAL_DTYPE, 1, shape[i % 3][1], 1), 1e-3);
 }
 
+static Ten *rmsnorm_call(Tape *t, const OpArg *a)
+{
+	return rmsnorm(t, a[0].t, a[1].t, a[2].n > 0 ? a[2].n : 1e-6);
+}
+
 const Op op_rmsnorm = {
 	.name = "rmsnorm",
 	.equation = "y = g x / sqrt(mean x^2 + eps)",
 	.doc = "Per row; g is a weight.",
 	.source = "mla.md 2, training.md 2.2",
 	.fwd = rmsnorm_fwd, .bwd_x = rmsnorm_bwd_x, .bwd_w = rmsnorm_bwd_w, .cases = rmsnorm_case,
+	.args = "x:t g:t eps:n?", .call = rmsnorm_call,
 };
 
 Ten *rmsnorm(Tape *t, Ten *x, Ten *g, double eps)

@@ -8,7 +8,7 @@
 /* Scratch of one token: biased scores, their masked copy, group sums, groups kept. */
 typedef struct Choice { const RouteRule *r; real *biased, *masked, *sum; int32_t *group; } Choice;
 
-/* The best of a group, or the sum of its two best; a group of one has only one to sum. */
+/* The best of a group, or the sum of its two best; a group of one, or of one that is not excluded, has only one to sum. */
 static real group_value(const RouteRule *r, const real *s, int n)
 {
 	real best = -(real)INFINITY, second = -(real)INFINITY;
@@ -20,7 +20,7 @@ static real group_value(const RouteRule *r, const real *s, int n)
 			second = s[i];
 		}
 	}
-	return r->group_top2 && n > 1 ? best + second : best;
+	return r->group_top2 && second > -(real)INFINITY ? best + second : best;
 }
 
 /* The groups of a token: their values in c->sum, the kept ones in c->group, everything else masked with
@@ -31,10 +31,10 @@ static void choose_groups(const Choice *c)
 	int size = r->E / r->n_group;
 	for (int g = 0; g < r->n_group; g++)
 		c->sum[g] = group_value(r, c->biased + g * size, size);
-	topk_select(c->sum, r->n_group, r->topk_group, c->group);
+	int n = topk_select(c->sum, r->n_group, r->topk_group, c->group); /* fewer when all of a group are excluded */
 	for (int i = 0; i < r->E; i++)
 		c->masked[i] = -(real)INFINITY;
-	for (int k = 0; k < r->topk_group; k++)
+	for (int k = 0; k < n; k++)
 		memcpy(
 			c->masked + c->group[k] * size, c->biased + c->group[k] * size, (size_t)size * sizeof *c->masked);
 }
@@ -75,10 +75,10 @@ static void group_report(const Choice *c, int64_t row, const Ten *sum, const Ten
 	real *s = ten_real(sum) + row * r->n_group;
 	for (int g = 0; g < r->n_group; g++)
 		s[g] = group_value(r, c->biased + g * size, size);
-	topk_select(s, r->n_group, r->topk_group, c->group);
+	int n = topk_select(s, r->n_group, r->topk_group, c->group);
 	int32_t *k = (int32_t *)kept->data + row * r->n_group;
 	memset(k, 0, (size_t)r->n_group * sizeof *k);
-	for (int i = 0; i < r->topk_group; i++)
+	for (int i = 0; i < n; i++)
 		k[c->group[i]] = 1;
 }
 

@@ -78,9 +78,15 @@ static Ten *add_case(Tape *t, int i, OpCase *c)
 	return add(t, a, i < 3 ? case_leaf(t, c, REAL_DTYPE, shape[i][0], shape[i][1], 1) : a);
 }
 
+static Ten *add_call(Tape *t, const OpArg *a)
+{
+	return add(t, a[0].t, a[1].t);
+}
+
 const Op op_add = {
 	.name = "add", .equation = "y = a + b", .doc = "The residual sum.", .source = "V3 report 2.1, the block",
 	.fwd = add_fwd, .bwd_x = add_bwd_x, .cases = add_case,
+	.args = "a:t b:t", .call = add_call,
 };
 
 Ten *add(Tape *t, Ten *a, Ten *b)
@@ -123,12 +129,18 @@ static Ten *mul_case(Tape *t, int i, OpCase *c)
 	return mul(t, a, i < 2 ? case_leaf(t, c, REAL_DTYPE, shape[i][0], shape[i][1], 1) : a);
 }
 
+static Ten *mul_call(Tape *t, const OpArg *a)
+{
+	return mul(t, a[0].t, a[1].t);
+}
+
 const Op op_mul = {
 	.name = "mul",
 	.equation = "y = a * b, elementwise",
 	.doc = "For gates and masks that a hook puts in.",
 	.source = "-",
 	.fwd = mul_fwd, .bwd_x = mul_bwd_x, .cases = mul_case,
+	.args = "a:t b:t", .call = mul_call,
 };
 
 Ten *mul(Tape *t, Ten *a, Ten *b)
@@ -162,9 +174,15 @@ static Ten *scale_case(Tape *t, int i, OpCase *c)
 	return scale(t, case_leaf(t, c, REAL_DTYPE, 2 + i, 3, 1), (real)by[i]);
 }
 
+static Ten *scale_call(Tape *t, const OpArg *a)
+{
+	return scale(t, a[0].t, (real)a[1].n);
+}
+
 const Op op_scale = {
 	.name = "scale", .equation = "y = c a", .doc = "A constant factor; no gradient to c.", .source = "-",
 	.fwd = scale_fwd, .bwd_x = scale_bwd_x, .cases = scale_case,
+	.args = "a:t c:n", .call = scale_call,
 };
 
 Ten *scale(Tape *t, Ten *a, real c)

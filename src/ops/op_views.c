@@ -57,9 +57,15 @@ static Ten *cols_case(Tape *t, int i, OpCase *c)
 	return i ? mul(t, cols(t, x, 0, 4), cols(t, x, 2, 4)) : scale(t, cols(t, x, 2, 3), 2);
 }
 
+static Ten *cols_call(Tape *t, const OpArg *a)
+{
+	return cols(t, a[0].t, a[1].i, a[2].i);
+}
+
 const Op op_cols = {
 	.name = "cols", .equation = "y = x[:, from:from+n]", .doc = "A view, no copy.", .source = "-",
 	.fwd = view_fwd, .bwd_x = view_bwd_x, .cases = cols_case,
+	.args = "x:t from:i n:i", .call = cols_call,
 };
 
 Ten *cols(Tape *t, Ten *x, int64_t from, int64_t n)
@@ -81,9 +87,15 @@ static Ten *rows_case(Tape *t, int i, OpCase *c)
 	return i ? mul(t, rows(t, x, 0, 3), rows(t, x, 1, 3)) : scale(t, rows(t, x, 4, 1), 2);
 }
 
+static Ten *rows_call(Tape *t, const OpArg *a)
+{
+	return rows(t, a[0].t, a[1].i, a[2].i);
+}
+
 const Op op_rows = {
 	.name = "rows", .equation = "y = x[from:from+n, :]", .doc = "A view, no copy.", .source = "-",
 	.fwd = view_fwd, .bwd_x = view_bwd_x, .cases = rows_case,
+	.args = "x:t from:i n:i", .call = rows_call,
 };
 
 Ten *rows(Tape *t, Ten *x, int64_t from, int64_t n)
@@ -129,12 +141,18 @@ static Ten *concat_case(Tape *t, int i, OpCase *c)
 	return concat(t, a, i ? cols(t, a, 1, 3) : case_leaf(t, c, REAL_DTYPE, 3, 5, 1));
 }
 
+static Ten *concat_call(Tape *t, const OpArg *a)
+{
+	return concat(t, a[0].t, a[1].t);
+}
+
 const Op op_concat = {
 	.name = "concat",
 	.equation = "y = [a ; b], along columns",
 	.doc = "Joins two tensors row by row.",
 	.source = "V3 report 2.2 eq. 21",
 	.fwd = concat_fwd, .bwd_x = concat_bwd_x, .cases = concat_case,
+	.args = "a:t b:t", .call = concat_call,
 };
 
 Ten *concat(Tape *t, Ten *a, Ten *b)
@@ -178,12 +196,18 @@ static Ten *pick_case(Tape *t, int i, OpCase *c)
 	return pick(t, case_leaf(t, c, REAL_DTYPE, 4, 3, 1), at[i], 4);
 }
 
+static Ten *pick_call(Tape *t, const OpArg *a)
+{
+	return pick(t, a[0].t, a[1].list, a[1].i);
+}
+
 const Op op_pick = {
 	.name = "pick",
 	.equation = "y_i = x[row_i]",
 	.doc = "Chooses rows: last positions, shifts of MTP.",
 	.source = "V3 report 2.2",
 	.fwd = pick_fwd, .bwd_x = pick_bwd_x, .cases = pick_case,
+	.args = "x:t row:l", .call = pick_call,
 };
 
 Ten *pick(Tape *t, Ten *x, const int32_t *row, int64_t n)

@@ -10,7 +10,18 @@
 /* --- sums, views --- */
 Ten *add(Tape *t, Ten *a, Ten *b);                         /* y = a + b                            [T,h] */
 Ten *mul(Tape *t, Ten *a, Ten *b);                         /* y = a * b elementwise                [T,h] */
+Ten *divide(Tape *t, Ten *a, Ten *b);                      /* y = a / b elementwise                [T,h] */
 Ten *scale(Tape *t, Ten *a, real c);                       /* y = c a                              [T,h] */
+Ten *add_row(Tape *t, Ten *x, Ten *b);                     /* y = x + b, b one row for all         [T,h] */
+Ten *mul_row(Tape *t, Ten *x, Ten *b);                     /* y = x * b, b one row for all         [T,h] */
+Ten *total(Tape *t, Ten *x);                               /* y = the sum of all numbers           [1,1] */
+Ten *transpose(Tape *t, Ten *x);                           /* y_ji = x_ij, a copy                  [h,T] */
+/* each number by itself */
+Ten *exp_each(Tape *t, Ten *x);
+Ten *log_each(Tape *t, Ten *x);
+Ten *tanh_each(Tape *t, Ten *x);
+Ten *relu(Tape *t, Ten *x);                                /* y = max(x, 0); no gradient at 0 */
+Ten *silu(Tape *t, Ten *x);                                /* y = x / (1 + exp(-x)) */
 Ten *cols(Tape *t, Ten *x, int64_t from, int64_t n);       /* y = x[:, from:from+n], a view        [T,n] */
 Ten *rows(Tape *t, Ten *x, int64_t from, int64_t n);       /* y = x[from:from+n, :], a view        [n,h] */
 Ten *concat(Tape *t, Ten *a, Ten *b);                      /* y = [a ; b] along columns      [T,h_a+h_b] */
@@ -104,6 +115,45 @@ Ten *cross_entropy(Tape *t, Ten *z, const int32_t *label, double norm);
 /* y = sum_q sum_i coef_qi P_qi: P_qi the mean over the rows of sequence q of expert i's share of the scores [T,E]; share: divide a row by
  * its sum first (sigmoid gate). coef [n_seq,E], copied. */
 Ten *balance(Tape *t, Ten *scores, const real *coef, const Seq *seq, int n_seq, bool share);
+
+/* --- reinforcement learning (rl.md 1, 2, 6) --- */
+/* y_t = log softmax(z_t / temperature)[id_t], among the columns with keep[t, v] != 0 (NULL: all); ids and keep are copied. [n,1] */
+Ten *token_logp(Tape *t, Ten *z, const int32_t *id, double temperature, const uint8_t *keep);
+
+/* r: of each token; one for all tokens of an output, exp of the mean or the sum of ln r (GSPO, RLOO); or no ratio, -A l (REINFORCE). */
+typedef enum PolicyRatio { RATIO_TOKEN, RATIO_MEAN, RATIO_SUM, RATIO_NONE } PolicyRatio;
+/* Mean over outputs of the mean over an output's tokens; over all tokens alike; sum / (outputs * length). */
+typedef enum PolicyMean { MEAN_SEQUENCE, MEAN_TOKEN, MEAN_CONSTANT } PolicyMean;
+/* Estimates of KL(policy || reference): with u = exp(l_ref - l): -ln u, (ln u)^2 / 2, u - ln u - 1, and r times that (V3.2: unbiased). */
+typedef enum PolicyKl { KL_K1, KL_K2, KL_K3, KL_RK3 } PolicyKl;
+typedef struct PolicyRule {
+	PolicyRatio ratio;
+	PolicyMean mean;
+	PolicyKl kl;
+	double low, high;       /* r is cut at 1 - low and 1 + high */
+	double dual;            /* with A < 0 no token costs more than dual |A|; 0: no such limit */
+	double beta;            /* weight of the KL estimate */
+	double delta;           /* outputs with mean ln(1/r) above it lose their tokens with A < 0 (V3.2); 0: none do */
+	double length;          /* MEAN_CONSTANT */
+} PolicyRule;
+/* The tokens of n_out outputs one behind the other: output i has [first[i], first[i+1]). */
+typedef struct PolicyTokens {
+	int n_out;
+	const int32_t *first;   /* [n_out + 1] */
+	const real *old, *ref;  /* [n] log-probabilities; old NULL with RATIO_NONE, ref NULL: no KL */
+	const real *advantage;  /* [n] */
+	double outputs, tokens; /* of the whole step, which may come in parts: what means are divided by */
+	uint8_t *kept;          /* [n_out], set: 0 where an output was dropped for its drift; may be NULL */
+} PolicyTokens;
+/* Adds up: counts of tokens and outputs, sums over tokens, the greatest |ln r|. */
+typedef struct PolicyStats {
+	double tokens, outputs, cut_low, cut_high, outputs_cut, masked, kl_sum, ln_r_sum, ln_r_most;
+} PolicyStats;
+/* y = the mean of -min(r A, clip(r) A) + beta KL over the tokens; logp [n,1]. stats may be NULL and must live until the op is done. */
+Ten *policy_loss(Tape *t, Ten *logp, const PolicyRule *r, const PolicyTokens *x, PolicyStats *stats);
+typedef struct ValueStats { double outside, clipped; } ValueStats; /* tokens with |V - V_old| > eps; where the clipped part is greater */
+/* y = 1/(2 norm) sum_t max((V - ret)^2, (clip(V, old - eps, old + eps) - ret)^2); V [n,1]; old NULL or eps 0: no clipping. */
+Ten *value_loss(Tape *t, Ten *v, const real *old, const real *ret, double eps, double norm, ValueStats *stats);
 
 /* --- the table: every op above, for the gradient check, `lathe help ops` and Lua --- */
 extern const Op *const op_table[];   /* NULL-terminated */

@@ -278,6 +278,23 @@ bool tape_wants(const Tape *t, const char *name)
 	return k && k->n_match > 0;
 }
 
+bool named_watched(Tape *t, Named *k)
+{
+	if (t->n_hooks == 0 || t->in_hook)
+		return false;
+	if (!named_match(t, k))
+		tape_fail(t, E_5001, "no memory to look up the hooks of '%s'", k->full);
+	return k->n_match > 0 && !tape_failed(t);
+}
+
+void tape_show(Tape *t, const char *full, Ten *x)
+{
+	const Scope *scope = t->scope;
+	t->scope = NULL;
+	tape_name(t, full, x);
+	t->scope = scope;
+}
+
 int tape_hook(Tape *t, const char *pattern, HookFn fn, void *ud)
 {
 	if (!fn || !glob_valid(pattern))

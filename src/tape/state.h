@@ -18,6 +18,7 @@ typedef struct Named {
 	unsigned hook_age, recipe_age;
 	int n_match, *match;    /* indices into Tape.hook */
 	const RecipeRule *rule;
+	const char *error[3];   /* of a weight: what its products' errors are called; NULL: not asked for yet */
 } Named;
 
 typedef struct ScopeKept { Scope s; const char *key; } ScopeKept;
@@ -39,6 +40,7 @@ struct Tape {
 	Arena *step;
 	size_t limit;
 	bool record, in_hook, thrift;
+	uint64_t age;           /* + 1 with each reset; begins with the time, so that no two tapes share one */
 	Err err;
 	Node slot;              /* the node of an op that is not recorded */
 	Node *last;
@@ -56,6 +58,7 @@ struct Tape {
 void grad_spare(Tape *t, Ten *x);
 void names_drop(Names *n);      /* forgets all names; every Scope and Named is gone */
 void names_reset(Names *n);     /* drops them only when they have grown out of bounds */
+bool named_watched(Tape *t, Named *k);   /* does a hook match it? */
 /* The entry for name in the present scope, or NULL: out of memory. */
 Named *name_find(Tape *t, const char *name);
 #endif

@@ -4,6 +4,7 @@
  * that a call costs one arena allocation (the value's header with its data behind it) and no other
  * bookkeeping. */
 #include "tape/state.h"
+#include "base/clock.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ Tape *tape_new(struct Pool *p, size_t step_limit)
 	t->pool = p;
 	t->limit = step_limit;
 	t->hook_age = t->recipe_age = 1;
+	t->age = (uint64_t)(clock_now() * 1e9);
 	t->next_id = 1;
 	t->step = arena_new("step", step_limit);
 	t->names.mem = arena_new("names", 0);
@@ -57,6 +59,26 @@ void tape_reset(Tape *t)
 	t->last = NULL;
 	t->scope = NULL;
 	t->spare = NULL;
+	t->age++;
+}
+
+uint64_t tape_age(const Tape *t)
+{
+	return t->age;
+}
+
+void tape_forgive(Tape *t)
+{
+	err_clear(&t->err);
+}
+
+void tape_clear_grads(Tape *t)
+{
+	grads_drop(t);
+	for (Node *n = t->last; n; n = n->prev)
+		for (int i = 0; i < n->n_out; i++)
+			if (n->out[i] && n->out[i]->grad)
+				grad_spare(t, n->out[i]);
 }
 
 Pool *tape_pool(const Tape *t)

@@ -8,12 +8,14 @@
 #ifndef TAPE_TAPE_H
 #define TAPE_TAPE_H
 #include "base/err.h"
+#include "num/fp8_gemm.h"
 #include "tensor/tensor.h"
 
 typedef struct Tape Tape;
 typedef struct Node Node;
 typedef struct Op Op;
 struct OpCase;
+struct OpArg;
 struct Rng;
 
 typedef struct Scope { const struct Scope *up; const char *name; int index; /* -1: none */ } Scope;
@@ -47,7 +49,15 @@ struct Op {
 	/* Test cases: builds inputs (leaves that need gradients) and returns the output to be summed
 	 * against a random direction; NULL after the last case. See tests/ops/gradcheck.h. */
 	Ten *(*cases)(Tape *t, int i, struct OpCase *c);
+	/* How it is called by name, from scripts: its arguments as "x:t from:i" - t a tensor, n a number, i a whole number, l a list of
+	 * whole numbers, with ? behind one that may be left out (NULL, 0). NULL: it takes a struct; script/lua_ops.c knows how. */
+	const char *args;
+	Ten *(*call)(Tape *t, const struct OpArg *a);
 };
+
+/* An argument of Op.call; which field counts is told by its kind. A list has i numbers. */
+typedef struct OpArg { Ten *t; double n; int64_t i; const int32_t *list; } OpArg;
+enum { OP_MAXARGS = 8 };
 
 /* The inputs that a case hands to the gradient check. The checker asks for the same case again and again:
  * from the same rng, with element nudge_at of leaf nudge_leaf moved by nudge (0: nothing moved). */
@@ -68,6 +78,8 @@ void tape_free(Tape *t);
  * error. A leaf whose gradient lies in the step arena loses it here, so such a leaf must live until the
  * next tape_reset or tape_free. */
 void tape_reset(Tape *t);
+/* Grows with each reset, and differs between tapes even at one address: a value that was made at another age is gone. */
+uint64_t tape_age(const Tape *t);
 Pool *tape_pool(const Tape *t);
 Arena *tape_arena(const Tape *t);         /* the step arena */
 void tape_record(Tape *t, bool on);       /* gradients on or off (off at first) */
@@ -79,6 +91,8 @@ Ten *tape_fail(Tape *t, int code, const char *fmt, ...) PRINTF(3, 4);
 /* The same for an op: "layers.0.attn.linear: c_Q[5x6] does not fit W_UQ[8x2]: ...". */
 Ten *tape_fail_op(Tape *t, const Op *op, int code, const char *fmt, ...) PRINTF(4, 5);
 bool tape_failed(const Tape *t);
+/* Takes the error back, for a caller that tells it elsewhere; the values made before stay good. */
+void tape_forgive(Tape *t);
 
 /* --- values --- */
 /* A fresh REAL tensor in the step arena, not zeroed. NULL + sticky error when the arena is full. */
@@ -131,19 +145,39 @@ void tape_unhook(Tape *t, int id);
 /* Adds d(sum seed*y)/d(everything) to the gradients; seed NULL: ones, else dense, as many as y. May be
  * called for several values in turn: gradients add up. Returns false when the tape has failed. */
 bool tape_backward(Tape *t, Ten *y, const real *seed);
+/* Forgets the gradients of all values and leaves of the step; the next tape_backward begins afresh. */
+void tape_clear_grads(Tape *t);
 /* On: the walk back gives up the gradient of a result as soon as it has gone on to the inputs, and its memory
  * serves the next one; only leaves keep theirs. Saves nearly half of a step's memory. Off at first. */
 void tape_thrift(Tape *t, bool on);
 
 /* --- precision recipe --- */
+/* How one of the three products of a weight - Fprop y = x W^T, Dgrad dx = g W, Wgrad dW = g^T x - is computed. BF16 rounds the operands that
+ * are not the weight (both in Wgrad). QUANT brings both operands to a small format first: a is x, g, g^T; b is W, W^T, x^T. Their groups are
+ * counted across and along the sum: rows 1, cols 128 is 128 neighbours along the sum, which for Wgrad are tokens. */
+typedef enum Format { FMT_NATIVE, FMT_BF16, FMT_QUANT } Format;
+typedef struct Precision {
+	Format format;
+	FpQuant a, b;
+	FpAccum accumulate;     /* bits 0: as the native product; else Hopper's tensor cores, see fp8_gemm.h */
+} Precision;
 /* Ordered patterns over node names ("layers.*.mlp.*"); the first that matches wins, none: as stored. */
-typedef enum Format { FMT_NATIVE, FMT_BF16 } Format;  /* FP8 formats enter here with the FP8 laboratory */
-typedef struct RecipeRule { char pattern[96]; Format fprop, dgrad, wgrad; } RecipeRule;
-typedef struct Recipe { const char *name; int n; RecipeRule rule[16]; } Recipe;
+typedef struct RecipeRule { char pattern[96]; Precision fprop, dgrad, wgrad; } RecipeRule;
+enum { RECIPE_RULES = 16 };
+typedef struct Recipe { const char *name, *about; int n; RecipeRule rule[RECIPE_RULES]; } Recipe;
 void tape_set_recipe(Tape *t, const Recipe *r);   /* NULL: native; kept by reference */
 /* The rule for the op on WEIGHT in the present scope: "layers.3.attn" and
- * "model.layers.3.self_attn.q_a_proj.weight" or "q_a_proj" give the node name layers.3.attn.q_a_proj.
- * NULL: as stored. */
+ * "model.layers.3.self_attn.q_a_proj.weight" or "q_a_proj" give the node name layers.3.attn.q_a_proj; those of experts are
+ * layers.3.moe.experts.up_proj and layers.3.moe.shared_experts.up_proj. NULL: as stored. */
 const RecipeRule *tape_recipe_for(const Tape *t, const char *weight);
-const Recipe *recipe_by_name(const char *name);   /* "native", "bf16"; NULL: unknown */
+const Recipe *recipe_by_name(const char *name);   /* NULL: unknown */
+const Recipe *recipe_at(int i);                   /* the table, NULL past its end */
+/* The same, with E_2003 that lists the names when there is none of this one. */
+const Recipe *recipe_find(const char *name, Err *e);
+
+/* What a small format does to a product is shown under "fp8.err.NODE.fprop", "... .dgrad", "... .wgrad", outside of any scope, and only
+ * computed when somebody watches. product: 0, 1, 2. NULL: nobody does. */
+const char *tape_error_name(Tape *t, const char *weight, int product);
+/* Runs the hooks on x under a full name, outside of any scope. */
+void tape_show(Tape *t, const char *full, Ten *x);
 #endif

@@ -82,7 +82,11 @@ static bool add_term(Train *t, Tape *tape, int i, const Ten *topk)
 		coefficients(t, topk, &t->seq[q], E, count, count + E, c + q * E);
 	if (!c || !count)
 		return false;
+	if (!t->router[i].scores)
+		return tape_fail(tape, E_2102, "the router names no scores, which this balance loss reads: nn.name(\"scores\", ...) before it "
+			"chooses; or balance = \"bias\"");
 	Ten *term = balance(tape, t->router[i].scores, c, t->seq, t->n_seq, !t->router[i].moe->softmax);
+	t->router[i].scores = NULL; /* the next forward's are others */
 	t->aux = t->aux ? add(tape, t->aux, term) : term;
 	return t->aux != NULL;
 }

@@ -84,10 +84,31 @@ bool loss_bad(const Train *t, Err *e)
 		(long long)t->step + 1);
 }
 
-void train_recipe(const Train *t, Tape *tape)
+static void precision_set(const TrainSettings *s, Precision *p)
+{
+	p->a.floor = p->b.floor = (float)s->fp8_floor;
+	p->accumulate = s->fp8_sum ? (FpAccum){ (int)s->fp8_bits, (int)((s->fp8_promote + 31) / 32 * 32) } : (FpAccum){ 0, 0 };
+}
+
+/* The named recipe with what the settings say about sums. */
+static const Recipe *recipe_fp8(Train *t)
+{
+	char word[32];
+	settings_word(&t->s, "fp8_recipe", word, sizeof word);
+	t->recipe = *recipe_by_name(word);
+	for (int i = 0; i < t->recipe.n; i++) {
+		RecipeRule *r = &t->recipe.rule[i];
+		precision_set(&t->s, &r->fprop);
+		precision_set(&t->s, &r->dgrad);
+		precision_set(&t->s, &r->wgrad);
+	}
+	return &t->recipe;
+}
+
+void train_recipe(Train *t, Tape *tape)
 {
 	static const Recipe native = { .name = "native" };
-	tape_set_recipe(tape, t->s.gemm == GEMM_BF16 ? recipe_by_name("bf16") : &native);
+	tape_set_recipe(tape, t->s.gemm == GEMM_FP8 ? recipe_fp8(t) : t->s.gemm == GEMM_BF16 ? recipe_by_name("bf16") : &native);
 }
 
 /* Forward and backward of one part; gradients add up. */
@@ -133,21 +154,33 @@ bool train_gradient(Train *t, const TrainBatch *b, unsigned terms, StepReport *r
 	return ok;
 }
 
-bool train_update(Train *t, StepReport *r, Err *e)
+bool train_apply(Train *t, double lr, double *grad_norm, Err *e)
 {
 	const TrainSettings *s = &t->s;
-	r->grad_norm = params_norm(t->pool, &t->params);
-	if (!isfinite(r->grad_norm)) {
+	*grad_norm = params_norm(t->pool, &t->params);
+	if (!isfinite(*grad_norm)) {
 		const Param *bad = params_bad(&t->params);
 		return err_set(e, E_6101, "step %lld: the gradient of %s is not finite; go on from the last checkpoint with a lower lr",
 			(long long)t->step + 1, bad ? bad->t->name : "all tensors together");
 	}
-	r->lr = schedule_lr(s, t->step);
-	adamw_update(t->pool, &t->params, s, r->lr, adamw_clip(s, r->grad_norm), ++t->updates);
+	adamw_update(t->pool, &t->params, s, lr, adamw_clip(s, *grad_norm), ++t->updates);
+	return true;
+}
+
+void train_turn(Train *t, int64_t tokens)
+{
+	t->step++;
+	t->tokens += tokens;
+}
+
+bool train_update(Train *t, StepReport *r, Err *e)
+{
+	r->lr = train_lr(t);
+	if (!train_apply(t, r->lr, &r->grad_norm, e))
+		return false;
 	balance_update(t);
 	balance_report(t, r);
-	t->step++;
-	t->tokens += (int64_t)t->targets;
+	train_turn(t, (int64_t)t->targets);
 	r->tokens = t->tokens;
 	return true;
 }
@@ -198,6 +231,10 @@ bool train_eval(Train *t, double *loss, Err *e)
 TrainSettings *train_settings(Train *t) { return &t->s; }
 Lm *train_lm(Train *t) { return t->lm; }
 Params *train_params(Train *t) { return &t->params; }
+Tape *train_tape(Train *t) { return t->tape; }
+const Tok *train_tok(const Train *t) { return t->tok; }
+double train_lr(const Train *t) { return schedule_lr(&t->s, t->step); }
+void train_extra(Train *t, const TrainExtra *x) { t->extra = *x; }
 int64_t train_at(const Train *t) { return t->step; }
 int64_t train_worse(const Train *t) { return t->worse; }
 

@@ -14,6 +14,7 @@ typedef struct Make {
 	Params *p;
 	Ckpt *from;
 	const TrainSettings *s;
+	const LmParts *parts;
 	int64_t layers;
 	Ten counted; /* what the counting pass hands out */
 } Make;
@@ -34,9 +35,10 @@ static void start_fill(const Make *k, const char *name, int rank, int64_t n, rea
 {
 	Rng g = rng_make((uint64_t)k->s->seed ^ hash_bytes(name, strlen(name), 0), 0x77656967);
 	double std = start_std(k, name);
+	bool ones = k->b.part ? k->b.part->ones : strstr(name, "norm") != NULL;
 	if (rank == 1)
 		for (int64_t i = 0; i < n; i++)
-			to[i] = strstr(name, "norm") ? 1 : 0;
+			to[i] = ones ? 1 : 0;
 	else
 		for (int64_t i = 0; i < n; i++)
 			to[i] = (real)(std * rng_normal(&g));
@@ -108,7 +110,7 @@ static Ten *make_get(Build *b, const char *name, int rank, const int64_t *shape,
 
 static bool make_model(Make *k, const Config *c, Err *e)
 {
-	LmOptions o = { 0 };
+	LmOptions o = { .parts = k->parts };
 	k->b.m = calloc(1, sizeof(Lm));
 	if (!k->b.m || !(k->b.m->perm = arena_new("trained weights", 0)))
 		return err_set(e, E_5001, "out of memory for a model to train");
@@ -148,7 +150,7 @@ static bool params_arrays(Train *t, size_t limit, Err *e)
 bool params_make(Train *t, const TrainStart *o, Err *e)
 {
 	Config c;
-	Make k = { .b = { .get = make_get, .kind = o->attention, .G = o->kv_heads, .dtype = REAL_DTYPE, .e = e }, .p = &t->params, .s = &t->s };
+	Make k = { .b = { .get = make_get, .dtype = REAL_DTYPE, .e = e }, .p = &t->params, .s = &t->s, .parts = o->parts };
 	if (o->from && (!(k.from = ckpt_open(o->from, e)) || !config_read(ckpt_dir(k.from), &c, e))) {
 		ckpt_close(k.from);
 		return false;

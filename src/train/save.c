@@ -174,7 +174,7 @@ bool train_save(Train *t, const char *out, Err *e)
 	char *place = save_path(out, t->step), *temp = place ? folder_temp(place, e) : NULL;
 	bool ok = temp != NULL || memory_fail(out, e);
 	ok = ok && model_put(t, temp, REAL_DTYPE, t->save.tokenizer, e) && optimizer_put(t, temp, e) &&
-		state_write(t, temp, e) && folder_place(temp, place, true, e);
+		(!t->extra.put || t->extra.put(t->extra.ud, temp, e)) && state_write(t, temp, e) && folder_place(temp, place, true, e);
 	if (ok) {
 		save_known(&t->save, t->step);
 		save_rotate(&t->save, t->step, t->s.keep < 1 ? 1 : t->s.keep);
@@ -186,14 +186,10 @@ bool train_save(Train *t, const char *out, Err *e)
 	return ok;
 }
 
-bool train_finish(Train *t, const char *out, Dtype d, const char *tokenizer_dir, Err *e)
+/* OUT/NAME: the weights as they are. */
+static bool finish_put(Train *t, const char *out, const char *name, Dtype d, const char *tokenizer_dir, Err *e)
 {
-	if (d != DT_F32 && d != DT_BF16 && d != DT_F16 && d != REAL_DTYPE)
-		return err_set(e, E_2003, "a finished model is written as f32, f16 or bf16; for FP8 blocks "
-			"use `lathe convert --dtype fp8`");
-	if (!finite_check(t, e) || !save_claim(&t->save, out, NULL, e))
-		return false;
-	char *place = folder_join(out, "model"), *temp = place ? folder_temp(place, e) : NULL;
+	char *place = folder_join(out, name), *temp = place ? folder_temp(place, e) : NULL;
 	bool ok = temp != NULL || memory_fail(out, e);
 	ok = ok && model_put(t, temp, d, tokenizer_dir, e) && folder_place(temp, place, true, e);
 	if (!ok && temp)
@@ -203,9 +199,33 @@ bool train_finish(Train *t, const char *out, Dtype d, const char *tokenizer_dir,
 	return ok;
 }
 
-static bool model_fits(const Train *t, const SavedState *s, const char *folder, Err *e)
+/* Weights and averages change places. */
+static void ema_swap(Params *p)
 {
-	const Attn *a = &t->lm->block[0].attn;
+	for (int64_t i = 0; i < p->count; i++) {
+		real w = p->w[i];
+		p->w[i] = p->ema[i];
+		p->ema[i] = w;
+	}
+}
+
+bool train_finish(Train *t, const char *out, Dtype d, const char *tokenizer_dir, Err *e)
+{
+	if (d != DT_F32 && d != DT_BF16 && d != DT_F16 && d != REAL_DTYPE)
+		return err_set(e, E_2003, "a finished model is written as f32, f16 or bf16; for FP8 blocks "
+			"use `lathe convert --dtype fp8`");
+	if (!finite_check(t, e) || !save_claim(&t->save, out, NULL, e) || !finish_put(t, out, "model", d, tokenizer_dir, e))
+		return false;
+	if (!t->params.ema)
+		return true;
+	ema_swap(&t->params);
+	bool ok = finish_put(t, out, "model-ema", d, tokenizer_dir, e);
+	ema_swap(&t->params);
+	return ok;
+}
+
+static bool model_fits(const Train *t, const char *folder, Err *e)
+{
 	Config saved, own = config_of(t, REAL_DTYPE);
 	Buf what = BUF_INIT;
 	if (!config_read(folder, &saved, e))
@@ -213,11 +233,6 @@ static bool model_fits(const Train *t, const SavedState *s, const char *folder, 
 	bool ok = !config_differs(&saved, &own, &what) ||
 		err_set(e, E_3301, "%s: is a checkpoint of another model: %s in this run; name another "
 			"--out", folder, buf_str(&what));
-	if (ok && (s->mla != (a->kind == ATTN_MLA) || s->kv_heads != a->G))
-		ok = err_set(e, E_3301, "%s: is a checkpoint of another model: attention is %s with %lld key "
-			"heads and %s with %d in this run",
-			folder, s->mla ? "MLA" : "GQA", (long long)s->kv_heads,
-				a->kind == ATTN_MLA ? "MLA" : "GQA", a->G);
 	buf_done(&what);
 	return ok;
 }
@@ -243,7 +258,7 @@ static bool numbers_take(Train *t, const SavedState *s, const char *folder, Err 
 
 static bool state_take(Train *t, const SavedState *s, const char *folder, Buf *note, Err *e)
 {
-	if (!model_fits(t, s, folder, e) || !numbers_take(t, s, folder, e))
+	if (!model_fits(t, folder, e) || !numbers_take(t, s, folder, e))
 		return false;
 	t->step = s->step;
 	t->rows = (uint64_t)s->rows;
@@ -251,6 +266,8 @@ static bool state_take(Train *t, const SavedState *s, const char *folder, Buf *n
 	t->updates = s->updates;
 	t->best = s->best;
 	t->worse = s->worse;
+	if (t->extra.take && !t->extra.take(t->extra.ud, folder, note, e))
+		return false;
 	return state_note(t, s, note) || memory_fail(folder, e);
 }
 

@@ -33,9 +33,9 @@ bool slots_read(const Slots *k, const char *path, size_t more, SlotsDo what, Err
 
 /* --- save_state.c: state.json, with the size and hash of every other file of the folder --- */
 typedef struct SavedState {
-	int64_t step, rows, tokens, updates, worse, kv_heads;
+	int64_t step, rows, tokens, updates, worse;
 	double best;
-	bool ema, mla;
+	bool ema;
 	json_t *root;
 } SavedState;
 bool state_write(const Train *t, const char *folder, Err *e);

@@ -32,7 +32,7 @@ static int64_t step_parse(const char *name)
 
 static bool is_place(const char *name)
 {
-	return strcmp(name, "model") == 0 || step_parse(name) >= 0;
+	return strcmp(name, "model") == 0 || strcmp(name, "model-ema") == 0 || step_parse(name) >= 0;
 }
 
 char *save_path(const char *out, int64_t step)

@@ -74,7 +74,6 @@ static bool files_put(Jout *j, const char *folder, Err *e)
 
 static void counters_put(const Train *t, Jout *j)
 {
-	const Attn *a = &t->lm->block[0].attn;
 	jout_kstr(j, "format", FORMAT);
 	jout_kstr(j, "version", PACKAGE_VERSION);
 	jout_kstr(j, "kernels", kernels_name(t));
@@ -84,8 +83,6 @@ static void counters_put(const Train *t, Jout *j)
 	jout_kint(j, "updates", t->updates);
 	jout_knum(j, "best", t->best);
 	jout_kint(j, "worse", t->worse);
-	jout_kbool(j, "mla", a->kind == ATTN_MLA);
-	jout_kint(j, "kv_heads", a->G);
 	jout_kbool(j, "ema", t->params.ema != NULL);
 	hex_put(j, "state_hash", train_hash(t));
 	jout_key(j, "settings");
@@ -142,10 +139,9 @@ static bool members_get(SavedState *s)
 	const json_t *r = s->root, *best = json_object_get(r, "best");
 	s->best = json_is_number(best) ? json_number_value(best) : INFINITY;
 	s->ema = json_is_true(json_object_get(r, "ema"));
-	s->mla = json_is_true(json_object_get(r, "mla"));
 	return int_get(r, "step", &s->step) && int_get(r, "rows", &s->rows) &&
 		int_get(r, "tokens", &s->tokens) && int_get(r, "updates", &s->updates) &&
-		int_get(r, "worse", &s->worse) && int_get(r, "kv_heads", &s->kv_heads) &&
+		int_get(r, "worse", &s->worse) &&
 		json_is_object(json_object_get(r, "settings")) && json_is_object(json_object_get(r, "files"));
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,9 +32,15 @@ static const Setting table[] = {
 	NUMBER(weight_decay, 0, 10, 0.1, true, "AdamW: of tensors of two dimensions"),
 	NUMBER(clip, 0, 1e30, 1, true, "greatest norm of all gradients together; 0: none"),
 	NUMBER(init_std, 0, 10, 0.02, false, "of random weights; those that write the residual stream: divided by sqrt(2 layers)"),
-	NUMBER(ema, 0, 0.999999, 0, false, "decay of the averaged weights; 0: none are kept"),
+	NUMBER(ema, 0, 0.999999, 0, false, "decay of the averaged weights, finished as DIR/model-ema; 0: none are kept"),
 	FLAG(moments_bf16, 0, false, "round AdamW's moments to BF16, the type the V3 report keeps them in (memory stays that of f32)"),
-	WORD(gemm, GEMM_F32, "f32 bf16", true, "products of weights: as they are, or rounded to BF16"),
+	WORD(gemm, GEMM_F32, "f32 bf16 fp8", true, "products of weights: as they are, rounded to BF16, or by fp8_recipe"),
+	WORD(fp8_recipe, 0, "fp8-v3 fp8-v3-pow2 fp8-block fp8-hybrid fp8-tensor fp8-e5m2 mxfp8 nvfp4", true,
+		"gemm fp8: number formats and groups, see lathe-fp8(1)"),
+	WORD(fp8_sum, 0, "f32 hopper", true, "gemm fp8: sums in f32, or as Hopper's tensor cores form them (slower)"),
+	INT(fp8_bits, 4, 25, 13, true, "fp8_sum hopper: places that a sum keeps; above 16 far slower"),
+	INT(fp8_promote, 0, 1 << 20, 128, true, "fp8_sum hopper: products until a sum goes to f32, rounded up to 32; 0: only where a group ends"),
+	NUMBER(fp8_floor, 0, 1, 0, true, "gemm fp8: least amax of a group; the kernels of V3 have 1e-4"),
 	WORD(balance, BALANCE_BIAS, "none bias sequence v2", true, "how experts are kept busy alike"),
 	NUMBER(gamma, 0, 1, 1e-3, true, "bias: what the correction bias moves by after each step"),
 	NUMBER(gamma_frozen, 0, 1, 0.1, true, "bias: share of the steps at the end in which it stands still"),
@@ -64,9 +71,9 @@ const Setting *settings_table(void)
 	return table;
 }
 
-static void setting_put(TrainSettings *s, const Setting *x, double v)
+static void setting_put(void *values, const Setting *x, double v)
 {
-	char *at = (char *)s + x->offset;
+	char *at = (char *)values + x->offset;
 	int64_t i = (int64_t)v;
 	if (x->kind == SETTING_NUMBER)
 		memcpy(at, &v, sizeof v);
@@ -74,9 +81,9 @@ static void setting_put(TrainSettings *s, const Setting *x, double v)
 		memcpy(at, &i, sizeof i);
 }
 
-static double setting_get(const TrainSettings *s, const Setting *x)
+static double setting_get(const void *values, const Setting *x)
 {
-	const char *at = (const char *)s + x->offset;
+	const char *at = (const char *)values + x->offset;
 	int64_t i;
 	double v;
 	memcpy(&v, at, sizeof v);
@@ -84,11 +91,16 @@ static double setting_get(const TrainSettings *s, const Setting *x)
 	return x->kind == SETTING_NUMBER ? v : (double)i;
 }
 
+void setting_defaults(const Setting *of, void *values)
+{
+	for (const Setting *x = of; x->name; x++)
+		setting_put(values, x, x->usual);
+}
+
 void settings_default(TrainSettings *s)
 {
 	memset(s, 0, sizeof *s);
-	for (const Setting *x = table; x->name; x++)
-		setting_put(s, x, x->usual);
+	setting_defaults(table, s);
 }
 
 /* Letters at the beginning that two names share; the nearest name is told in errors. */
@@ -100,12 +112,20 @@ static size_t shared_start(const char *a, const char *b)
 	return n;
 }
 
-static const Setting *setting_find(const char *name, Err *e)
+const Setting *setting_named(const Setting *of, const char *name)
 {
-	const Setting *near = table;
-	for (const Setting *x = table; x->name; x++) {
-		if (strcmp(x->name, name) == 0)
-			return x;
+	for (; of->name; of++)
+		if (strcmp(of->name, name) == 0)
+			return of;
+	return NULL;
+}
+
+static const Setting *setting_find(const Setting *of, const char *name, Err *e)
+{
+	const Setting *near = of, *found = setting_named(of, name);
+	if (found)
+		return found;
+	for (const Setting *x = of; x->name; x++) {
 		if (shared_start(x->name, name) > shared_start(near->name, name))
 			near = x;
 	}
@@ -114,7 +134,7 @@ static const Setting *setting_find(const char *name, Err *e)
 	return NULL;
 }
 
-static bool setting_try(TrainSettings *s, const Setting *x, double v, Err *e)
+static bool setting_try(void *s, const Setting *x, double v, Err *e)
 {
 	bool whole = x->kind == SETTING_NUMBER || v == floor(v);
 	if (!(v >= x->least && v <= x->most) || !whole)
@@ -138,7 +158,7 @@ static int word_place(const char *words, const char *word)
 	return -1;
 }
 
-static bool setting_word(TrainSettings *s, const Setting *x, const char *value, Err *e)
+static bool setting_word(void *s, const Setting *x, const char *value, Err *e)
 {
 	int place = word_place(x->words, value);
 	if (place < 0)
@@ -147,9 +167,9 @@ static bool setting_word(TrainSettings *s, const Setting *x, const char *value, 
 	return true;
 }
 
-bool settings_set(TrainSettings *s, const char *name, const char *value, Err *e)
+bool setting_set(const Setting *of, void *s, const char *name, const char *value, Err *e)
 {
-	const Setting *x = setting_find(name, e);
+	const Setting *x = setting_find(of, name, e);
 	if (!x)
 		return false;
 	if (x->kind == SETTING_WORD)
@@ -164,34 +184,60 @@ bool settings_set(TrainSettings *s, const char *name, const char *value, Err *e)
 	return setting_try(s, x, v, e);
 }
 
+bool settings_set(TrainSettings *s, const char *name, const char *value, Err *e)
+{
+	return setting_set(table, s, name, value, e);
+}
+
 bool settings_change(TrainSettings *s, const char *name, const char *value, Err *e)
 {
-	const Setting *x = setting_find(name, e);
+	const Setting *x = setting_find(table, name, e);
 	if (x && !x->live)
 		return err_set(e, E_2102, "setting %s cannot be changed while a run is going on", name);
 	return x && settings_set(s, name, value, e);
 }
 
-bool settings_set_number(TrainSettings *s, const char *name, double value, Err *e)
+bool setting_set_number(const Setting *of, void *s, const char *name, double value, Err *e)
 {
-	const Setting *x = setting_find(name, e);
+	const Setting *x = setting_find(of, name, e);
 	if (x && x->kind == SETTING_WORD)
 		return err_set(e, E_2102, "setting %s = %g: one of %s", name, value, x->words);
 	return x && setting_try(s, x, value, e);
 }
 
+bool settings_set_number(TrainSettings *s, const char *name, double value, Err *e)
+{
+	return setting_set_number(table, s, name, value, e);
+}
+
+/* The word of a place, and what comes behind it; "" past the last. */
+static const char *word_at(const char *w, int place)
+{
+	for (; place > 0; place--) {
+		w += strcspn(w, " ");
+		w += *w == ' ';
+	}
+	return w;
+}
+
+void settings_word(const TrainSettings *s, const char *name, char *out, size_t n)
+{
+	Err none = { 0 };
+	const Setting *x = setting_find(table, name, &none);
+	const char *w = x && x->words ? word_at(x->words, (int)setting_get(s, x)) : "";
+	snprintf(out, n, "%.*s", (int)strcspn(w, " "), w);
+}
+
 static void word_write(const Setting *x, int place, Jout *j)
 {
-	const char *w = x->words;
-	for (; place > 0; place--)
-		w += strcspn(w, " ") + 1;
+	const char *w = word_at(x->words, place);
 	jout_key(j, x->name);
 	jout_strn(j, w, strcspn(w, " "));
 }
 
-void settings_write(const TrainSettings *s, Jout *j)
+void setting_write_all(const Setting *of, const void *s, Jout *j)
 {
-	for (const Setting *x = table; x->name; x++) {
+	for (const Setting *x = of; x->name; x++) {
 		double v = setting_get(s, x);
 		if (x->kind == SETTING_WORD)
 			word_write(x, (int)v, j);
@@ -202,4 +248,9 @@ void settings_write(const TrainSettings *s, Jout *j)
 		else
 			jout_knum(j, x->name, v);
 	}
+}
+
+void settings_write(const TrainSettings *s, Jout *j)
+{
+	setting_write_all(table, s, j);
 }

@@ -39,8 +39,10 @@ struct Train {
 	int64_t worse;          /* held-out losses since */
 
 	Save save;
+	TrainExtra extra;       /* put NULL: none */
 
 	/* --- of the step that is going on --- */
+	Recipe recipe;          /* gemm fp8 */
 	Router *router;         /* one for each MoE layer, MTP modules behind */
 	LayerLoad *load;
 	int n_moe;
@@ -53,7 +55,7 @@ struct Train {
 
 /* loop.c */
 bool loss_bad(const Train *t, Err *e);           /* E_6101; always false */
-void train_recipe(const Train *t, Tape *tape);   /* of s.gemm */
+void train_recipe(Train *t, Tape *tape);         /* of s.gemm; kept in t */
 /* params.c */
 bool params_make(Train *t, const TrainStart *o, Err *e);
 /* save_place.c */

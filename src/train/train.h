@@ -47,8 +47,7 @@ typedef struct Train Train;
 typedef struct TrainStart {
 	const char *from;       /* a checkpoint to begin with, or NULL: random weights by `seed` */
 	const Config *config;   /* without `from` */
-	AttnKind attention;
-	int kv_heads;
+	const LmParts *parts;   /* attention and router from outside, which live as long as the run; NULL: what the config says */
 	int threads;
 	size_t memory_limit;
 } TrainStart;
@@ -64,8 +63,22 @@ enum { TERM_MAIN = 1, TERM_MTP = 2, TERM_AUX = 4, TERMS_ALL = 7 };
 bool train_gradient(Train *t, const TrainBatch *b, unsigned terms, StepReport *r, Err *e);
 /* Norm, clipping, AdamW and bias update on the gradients that are there. */
 bool train_update(Train *t, StepReport *r, Err *e);
+/* Norm of the gradients that are there, clipping and AdamW at this learning rate: one of the updates of a step that does more than one.
+ * E_6101 as above. train_turn then ends the step, which has used so many tokens. */
+bool train_apply(Train *t, double lr, double *grad_norm, Err *e);
+void train_turn(Train *t, int64_t tokens);
+double train_lr(const Train *t);                /* of the step that comes next */
 /* Mean loss over the first eval_rows held-out rows. */
 bool train_eval(Train *t, double *loss, Err *e);
+/* A look at the router: the first tokens of a few held-out texts, and for each MoE layer (not of MTP modules) the gate weights of these
+ * tokens, [T, E], 0 where an expert was not chosen. NULL without *e: no experts, no tokenizer, or no held-out text. */
+typedef struct TrainGate TrainGate;
+typedef void (*TrainGateFn)(void *ud, int layer, int T, int E, const float *weight);
+TrainGate *train_gate_new(Train *t, Err *e);
+void train_gate_free(TrainGate *g);
+/* {"tokens": the text of each, "starts": where each held-out text begins}. */
+void train_gate_text(const Train *t, const TrainGate *g, Buf *out);
+bool train_gate_look(Train *t, TrainGate *g, TrainGateFn fn, void *ud, Err *e);
 /* Appends the first held-out prompt (or the first characters of held-out text) and the n tokens that the model goes on with, greedily; fewer
  * when it ends the text. */
 bool train_sample(Train *t, int n, Buf *out, Err *e);
@@ -73,6 +86,8 @@ bool train_sample(Train *t, int n, Buf *out, Err *e);
 TrainSettings *train_settings(Train *t);
 Lm *train_lm(Train *t);
 Params *train_params(Train *t);
+Tape *train_tape(Train *t);
+const Tok *train_tok(const Train *t);
 int64_t train_at(const Train *t);               /* steps made */
 int64_t train_worse(const Train *t);            /* held-out losses since the best one */
 /* Of the last step, one for each MoE layer, MTP modules behind. */
@@ -90,8 +105,17 @@ bool train_claim(Train *t, const char *out, const char *tokenizer_dir, bool *use
 bool train_resume(Train *t, const char *out, bool *found, Buf *note, Err *e);
 /* One checkpoint by its folder, to fork a run. E_7101 damaged, E_3301 of another model. */
 bool train_load(Train *t, const char *folder, Buf *note, Err *e);
+/* What another part of the program keeps in each checkpoint: put writes files of its own into the folder before its files are counted and
+ * hashed, take reads them after the rest was read. ud must live as long as t. */
+typedef struct TrainExtra {
+	bool (*put)(void *ud, const char *folder, Err *e);
+	bool (*take)(void *ud, const char *folder, Buf *note, Err *e);
+	void *ud;
+} TrainExtra;
+void train_extra(Train *t, const TrainExtra *x);
 /* Of everything a checkpoint keeps: two runs with the same hash go on alike. */
 uint64_t train_hash(const Train *t);
-/* Writes OUT/model as dtype d with the tokenizer's files from `tokenizer_dir` (NULL: none). */
+/* Writes OUT/model, and with averaged weights (settings: ema) those as OUT/model-ema, as dtype d with the tokenizer's files from
+ * `tokenizer_dir` (NULL: none). */
 bool train_finish(Train *t, const char *out, Dtype d, const char *tokenizer_dir, Err *e);
 #endif

@@ -290,3 +290,71 @@ TEST(config_mutated)
 	free(s);
 	buf_done(&b);
 }
+
+/* --- lathe_attention --- */
+
+static bool twin_read(const char *more, Config *c, Err *e)
+{
+	Buf b = BUF_INIT;
+	err_clear(e);
+	buf_printf(&b, "{\"model_type\":\"deepseek_v3\",\"num_attention_heads\":6,\"n_group\":1,\"topk_group\":1%s}", more);
+	bool ok = config_parse(buf_str(&b), b.len, "twin", c, e);
+	buf_done(&b);
+	return ok;
+}
+
+static void twin_wrong(const char *more, int code, const char *says)
+{
+	Config c;
+	Err e = { 0 };
+	assert_false(twin_read(more, &c, &e));
+	assert_int_equal(e.code, code);
+	if (!strstr(e.text, says))
+		fail_msg("%s", e.text);
+}
+
+TEST(config_attention_words)
+{
+	Config c;
+	Err e = { 0 };
+	assert_true(twin_read("", &c, &e) && config_attention(&c) == ATTN_MLA && config_key_heads(&c) == 1);
+	assert_true(twin_read(",\"lathe_attention\":\"mla\"", &c, &e) && config_attention(&c) == ATTN_MLA && !c.attention[0]);
+	assert_true(twin_read(",\"lathe_attention\":\"mha\"", &c, &e) && config_attention(&c) == ATTN_GQA && config_key_heads(&c) == 6);
+	assert_true(twin_read(",\"lathe_attention\":\"mqa\"", &c, &e) && config_key_heads(&c) == 1);
+	assert_true(twin_read(",\"lathe_attention\":\"gqa\",\"num_key_value_heads\":3", &c, &e) && config_key_heads(&c) == 3);
+	assert_true(twin_read(",\"lathe_attention\":\"GatedMLA\"", &c, &e) && config_attention(&c) == ATTN_OWN);
+	twin_wrong(",\"lathe_attention\":\"gqa\"", E_3075, "given and divide");
+	twin_wrong(",\"lathe_attention\":\"gqa\",\"num_key_value_heads\":4", E_3075, "num_key_value_heads is 4");
+	twin_wrong(",\"lathe_attention\":\"mqa\",\"num_key_value_heads\":2", E_3075, "must be 1");
+	twin_wrong(",\"lathe_attention\":\"mha\",\"num_key_value_heads\":2", E_3075, "the same");
+	twin_wrong(",\"lathe_attention\":7", E_3073, "lathe_attention");
+	twin_wrong(",\"lathe_attention\":\"a b\"", E_3074, "lathe_attention");
+	twin_wrong(",\"lathe_attention\":\"0123456789012345678901234567890123456789012345678\"", E_3074, "lathe_attention");
+	twin_wrong(",\"lathe_router\":\"\"", E_3074, "lathe_router");
+}
+
+TEST(config_attention_is_written_and_counted)
+{
+	static const struct { const char *word; int64_t G; } kinds[] = { { "mha", 6 }, { "gqa", 3 }, { "mqa", 1 } };
+	Config c, back;
+	Err e = { 0 };
+	Buf b = BUF_INIT;
+	assert_true(twin_read("", &c, &e) && config_write(&c, &b));
+	assert_null(strstr(buf_str(&b), "lathe_"));
+	for (int i = 0; i < 3; i++) {
+		Sum s = { 0 };
+		assert_true(twin_read("", &c, &e) && config_set_attention(&c, kinds[i].word, kinds[i].G, "t", &e));
+		buf_clear(&b);
+		assert_true(config_write(&c, &b) && config_parse(buf_str(&b), b.len, "back", &back, &e));
+		assert_string_equal(back.attention, kinds[i].word);
+		assert_int_equal(config_key_heads(&back), kinds[i].G);
+		assert_int_equal(config_kv(&back).own, 61 * kinds[i].G * (128 + 64 + 128));
+		s.c = &c;
+		assert_true(config_tensors(&c, sum_one, &s));
+		assert_int_equal(s.elements, config_params(&c).total);
+	}
+	assert_int_equal(config_kv(&c).mqa, config_kv(&c).own);
+	assert_false(config_set_attention(&c, "gqa", 4, "t", &e));
+	assert_int_equal(e.code, E_2102);
+	buf_done(&b);
+}

@@ -68,8 +68,10 @@ static void check_kind(AttnKind kind, int G, int64_t kv_per_token)
 {
 	Err e = { 0 };
 	Config c = small();
+	snprintf(c.attention, sizeof c.attention, "%s", kind == ATTN_MLA ? "" : G == 1 ? "mqa" : G == 4 ? "mha" : "gqa");
+	c.num_key_value_heads = G;
 	real whole[T * 61], steps[T * 61];
-	Lm *m = lm_random(&c, REAL_DTYPE, kind, G, 3, &e);
+	Lm *m = lm_random(&c, REAL_DTYPE, 3, &e);
 	if (!m)
 		fail_msg("%s", e.text);
 	forward(m, NULL, 0, T, FORM_NAIVE, whole);

@@ -258,3 +258,36 @@ TEST(dispatch_refuses_ids_out_of_range)
 	assert_string_equal(stand_error(&s, E_6002), "dispatch: topk[2x2]: token row 1 chooses expert 7 of 4");
 	stand_free(&s);
 }
+
+/* Functions of each number, one row against many, quotient, sum and transpose: by the definition. */
+TEST(ops_for_scripts_are_the_definitions)
+{
+	Stand s = stand_new(2);
+	Ten *wide = stand_leaf(&s, "x", 5, 9, 1, false), *x = cols(s.t, wide, 1, 7), *b = stand_leaf(&s, "b", 1, 7, 1, false);
+	double *v = stand_doubles(&s, x), *r = stand_doubles(&s, b), y[9][35], sum = 0;
+	for (int i = 0; i < 35; i++) {
+		y[0][i] = exp(v[i]);
+		y[1][i] = tanh(v[i]);
+		y[2][i] = v[i] > 0 ? v[i] : 0;
+		y[3][i] = ref_silu(v[i]);
+		y[4][i] = v[i] + r[i % 7];
+		y[5][i] = v[i] * r[i % 7];
+		y[6][i] = v[i] / exp(v[i]);
+		y[7][i % 7 * 5 + i / 7] = v[i];
+		sum += v[i];
+	}
+	stand_near(exp_each(s.t, x), y[0], REF_TOL);
+	stand_near(tanh_each(s.t, x), y[1], REF_TOL);
+	stand_near(relu(s.t, x), y[2], REF_TOL);
+	stand_near(silu(s.t, x), y[3], REF_TOL);
+	stand_near(log_each(s.t, exp_each(s.t, x)), v, REF_TOL);
+	stand_near(add_row(s.t, x, b), y[4], REF_TOL);
+	stand_near(mul_row(s.t, x, b), y[5], REF_TOL);
+	stand_near(divide(s.t, x, exp_each(s.t, x)), y[6], REF_TOL);
+	stand_near(transpose(s.t, x), y[7], REF_TOL);
+	stand_near(total(s.t, x), &sum, REF_TOL);
+	stand_ok(&s);
+	assert_null(divide(s.t, x, b));
+	assert_non_null(strstr(stand_error(&s, E_6002), "both must have one shape"));
+	stand_free(&s);
+}

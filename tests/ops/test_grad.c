@@ -82,3 +82,22 @@ TEST(gradient_check_refuses_vacuous_and_wrong)
 	tape_free(t);
 	pool_free(p);
 }
+
+/* The words of Op.args are what scripts and the manual go by. */
+TEST(arguments_of_ops_are_well_formed)
+{
+	for (int i = 0; op_table[i]; i++) {
+		const Op *op = op_table[i];
+		assert_int_equal(op->args != NULL, op->call != NULL);
+		int n = 0;
+		for (const char *s = op->args; s && *s; n++) {
+			size_t name = strcspn(s, ": ");
+			assert_true(name > 0 && s[name] == ':' && s[name + 1] && strchr("tnil", s[name + 1]));
+			s += name + 2;
+			s += *s == '?';
+			assert_true(*s == 0 || *s == ' ');
+			s += *s == ' ';
+		}
+		assert_true(n <= OP_MAXARGS);
+	}
+}

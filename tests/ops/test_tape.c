@@ -296,7 +296,7 @@ TEST(recipe_rounds_what_its_pattern_names)
 		*W = stand_leaf(&s, "model.layers.2.mlp.up_proj.weight", 5, 40, 1, false);
 	Ten *xb = stand_as(&s, x, DT_BF16), *xr = tape_ten2(s.t, 3, 40);
 	ten_read(xb, 0, 3, ten_real(xr));
-	Recipe only = { "only", 1, { { "layers.*.mlp.up_proj", FMT_BF16, FMT_NATIVE, FMT_NATIVE } } };
+	Recipe only = { .name = "only", .n = 1, .rule = { { .pattern = "layers.*.mlp.up_proj", .fprop = { .format = FMT_BF16 } } } };
 	Ten *plain = linear(s.t, x, W), *rounded = linear(s.t, xr, W);
 	assert_memory_not_equal(plain->data, rounded->data, 15 * sizeof(real));
 	tape_set_recipe(s.t, &only);
@@ -307,8 +307,8 @@ TEST(recipe_rounds_what_its_pattern_names)
 	assert_null(tape_recipe_for(s.t, "model.layers.2.mlp.down_proj.weight"));
 	stand_near(linear(s.t, x, W), stand_doubles(&s, rounded), REF_TOL);
 	tape_set_recipe(s.t, recipe_by_name("bf16"));
-	assert_int_equal(tape_recipe_for(s.t, "model.layers.2.mlp.gate.weight")->fprop, FMT_NATIVE);
-	assert_int_equal(tape_recipe_for(s.t, "model.layers.2.mlp.gate_proj.weight")->dgrad, FMT_BF16);
+	assert_int_equal(tape_recipe_for(s.t, "model.layers.2.mlp.gate.weight")->fprop.format, FMT_NATIVE);
+	assert_int_equal(tape_recipe_for(s.t, "model.layers.2.mlp.gate_proj.weight")->dgrad.format, FMT_BF16);
 	tape_set_recipe(s.t, recipe_by_name("native"));
 	assert_null(tape_recipe_for(s.t, W->name));
 	assert_null(recipe_by_name("fp3"));

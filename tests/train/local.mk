@@ -1,6 +1,6 @@
 check_PROGRAMS += tests/run_train
 TESTS += tests/run_train
-tests_run_train_SOURCES = $(unit_main) tests/train/test_save.c tests/train/test_golden.c tests/train/test_loop.c tests/train/test_block.c \
+tests_run_train_SOURCES = $(unit_main) tests/train/test_save.c tests/train/test_golden.c tests/train/test_loop.c tests/train/test_block.c tests/train/test_parts.c \
 	tests/ref/ref_backward.h tests/ref/ref_backward.c tests/ref/ref_block.c tests/ref/ref.h tests/train/test_watch.c
 tests_run_train_CPPFLAGS = $(unit_cppflags)
 tests_run_train_LDADD = $(unit_ldadd) -lm

@@ -6,7 +6,7 @@
 static void matches(const char *name, int at_least)
 {
 	char rel[128];
-	TrainCheck r;
+	Cases r;
 	Err e = { 0 };
 	snprintf(rel, sizeof rel, "tests/data/train/%s", name);
 	if (!verify_train(unit_src(rel), 2, &r, &e))
@@ -15,7 +15,7 @@ static void matches(const char *name, int at_least)
 		if (!r.c[i].ok)
 			fail_msg("%s: max abs %g at %s", r.c[i].name, r.c[i].max_abs, r.c[i].at);
 	assert_true(r.n >= at_least);
-	verify_train_done(&r);
+	cases_done(&r);
 }
 
 TEST(the_optimizer_alone_matches) { matches("optimizer", 90); }
@@ -29,9 +29,9 @@ TEST(packed_documents_with_and_without_mask_match) { matches("v3-seq-mask", 100)
 
 TEST(a_folder_without_a_case_is_an_error)
 {
-	TrainCheck r;
+	Cases r;
 	Err e = { 0 };
 	assert_false(verify_train(unit_src("tests/data"), 1, &r, &e));
 	assert_true(e.code != 0);
-	verify_train_done(&r);
+	cases_done(&r);
 }

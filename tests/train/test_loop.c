@@ -126,6 +126,18 @@ TEST(settings_know_their_names_words_and_ranges)
 	assert_int_equal(s.batch, 16);
 }
 
+TEST(words_for_fp8_are_names_of_recipes)
+{
+	TrainSettings s;
+	char word[32];
+	settings_default(&s);
+	for (s.fp8_recipe = 0; settings_word(&s, "fp8_recipe", word, sizeof word), word[0]; s.fp8_recipe++) {
+		const Recipe *r = recipe_by_name(word);
+		assert_true(r && r->n > 0 && r->rule[0].fprop.format == FMT_QUANT);
+	}
+	assert_true(s.fp8_recipe > 4);
+}
+
 TEST(rows_hold_documents_and_count_what_they_should)
 {
 	Stand k;

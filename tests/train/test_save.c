@@ -56,7 +56,8 @@ static Fixture run_new(const TrainSettings *s, int threads, const char *change, 
 	assert_true(config_parse(config_text, sizeof config_text - 1, "config", &f.c, &e));
 	if (change)
 		f.c.hidden_size = 32;
-	TrainStart o = { .config = &f.c, .attention = attention, .kv_heads = 2, .threads = threads };
+	assert_true(config_set_attention(&f.c, attention == ATTN_MLA ? "mla" : "mha", 0, "test", &e));
+	TrainStart o = { .config = &f.c, .threads = threads };
 	f.t = train_new(&o, s, &numbers, f.tok, &e);
 	if (!f.t)
 		fail_msg("E%d %s", e.code, e.text);
@@ -305,7 +306,7 @@ TEST(save_of_another_model)
 	f = run_new(&s, 1, NULL, ATTN_GQA);
 	assert_false(train_resume(f.t, out, &found, &note, &e));
 	assert_int_equal(e.code, E_3301);
-	assert_non_null(strstr(e.text, "attention is MLA"));
+	assert_non_null(strstr(e.text, "lathe_attention is absent and \"mha\""));
 	run_free(&f);
 	buf_done(&note);
 }
@@ -547,5 +548,30 @@ TEST(save_finished_model)
 	lm_free(m);
 	assert_false(train_finish(f.t, out, DT_F8_E4M3, NULL, &e));
 	assert_int_equal(e.code, E_2003);
+	run_free(&f);
+}
+
+/* The averages stand beside the weights, which are as they were. */
+TEST(save_finished_averages)
+{
+	TrainSettings s = usual();
+	s.ema = 0.5;
+	Fixture f = run_new(&s, 1, NULL, ATTN_MLA);
+	const char *out = out_new();
+	Err e = { 0 };
+	char path[300];
+	snprintf(path, sizeof path, "%s/model-ema", out);
+	run_steps(f.t, 3);
+	uint64_t before = train_hash(f.t);
+	assert_true(train_finish(f.t, out, REAL_DTYPE, NULL, &e));
+	assert_true(train_hash(f.t) == before);
+	assert_string_equal(names_of(out), "lock model model-ema ");
+	Lm *m = lm_open(path, NULL, &e);
+	assert_non_null(m);
+	real first;
+	ten_read(m->W_E, 0, 1, f.t->params.g);
+	first = f.t->params.g[0];
+	assert_true(first == f.t->params.ema[0] && first != f.t->params.w[0]);
+	lm_free(m);
 	run_free(&f);
 }

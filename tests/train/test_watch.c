@@ -40,7 +40,7 @@ static Train *run_new(Rig *r)
 	s.seq = 16;
 	r->tok = tok_bytes(special);
 	assert_true(config_parse(config_text, sizeof config_text - 1, "config", &c, &e));
-	TrainStart o = { .config = &c, .attention = ATTN_MLA, .threads = 1 };
+	TrainStart o = { .config = &c, .threads = 1 };
 	r->t = train_new(&o, &s, &squares, r->tok, &e);
 	if (!r->t)
 		fail_msg("%s", e.text);
@@ -289,5 +289,72 @@ TEST(watch_sample_is_the_same_every_time)
 	buf_done(&a);
 	buf_done(&b);
 	run_end(&r);
+	rig_done(&r);
+}
+
+static void gate_check(void *ud, int layer, int T, int E, const float *weight)
+{
+	int *seen = ud;
+	assert_int_equal(layer, 1);
+	assert_int_equal(E, 4);
+	for (int i = 0; i < T; i++) {
+		int chosen = 0;
+		double sum = 0;
+		for (int k = 0; k < E; k++) {
+			chosen += weight[i * E + k] != 0;
+			sum += (double)weight[i * E + k];
+		}
+		assert_int_equal(chosen, 2);
+		assert_float_equal(sum, 2.5, 1e-5); /* routed_scaling_factor */
+	}
+	*seen += T;
+}
+
+/* A look at the router: two experts for each held-out token, and nothing of the run has changed. */
+TEST(watch_gate_look_leaves_the_run_alone)
+{
+	Rig r = { 0 };
+	Err e = { 0 };
+	StepReport x;
+	Buf text = BUF_INIT;
+	int seen = 0;
+	run_new(&r);
+	assert_true(train_step(r.t, &x, &e));
+	uint64_t before = train_hash(r.t);
+	TrainGate *g = train_gate_new(r.t, &e);
+	assert_non_null(g);
+	train_gate_text(r.t, g, &text);
+	assert_non_null(strstr(buf_str(&text), "{\"tokens\":[\"0\",\"^\",\"2\",\"=\",\"1\",\".\","));
+	assert_non_null(strstr(buf_str(&text), "\"starts\":[0,6,12,18]"));
+	assert_true(train_gate_look(r.t, g, gate_check, &seen, &e));
+	assert_int_equal(seen, 25); /* 0^2=1. 1^2=2. 2^2=5. 3^2=10. */
+	assert_int_equal(train_hash(r.t), before);
+	train_gate_free(g);
+	buf_done(&text);
+	train_free(r.t);
+	tok_free(r.tok);
+}
+
+/* Once at first; then with held-out losses, or every fifth step while somebody watches. */
+TEST(watch_gate_is_told_to_those_who_ask)
+{
+	Rig r = rig_new(true);
+	ClientReply reply;
+	char path[128];
+	Err e = { 0 };
+	steps(&r, 4);
+	assert_false(order(&r, "{\"cmd\":\"watch\",\"patterns\":[\"train.gate.*\"]}", never, &reply));
+	assert_true(reply.ok);
+	steps(&r, 1);
+	run_end(&r);
+	snprintf(path, sizeof path, "%s/train.rec", r.dir);
+	Store *s = store_new(8 << 20);
+	if (!record_load(path, s, NULL, &e))
+		fail_msg("%s", e.text);
+	assert_int_equal(store_count(s, "train.gate.1"), 2);
+	assert_int_equal(store_at(s, "train.gate.1", 0)->step, 1);
+	assert_int_equal(store_at(s, "train.gate.1", 1)->step, 5);
+	assert_int_equal(store_count(s, "train.gate_text"), 1);
+	store_free(s);
 	rig_done(&r);
 }
