@@ -1,5 +1,6 @@
 -- data: sources put together. A source is { get = function(rng, split, row, i) -> { prompt = ..., answer = ... } }; the names of text
 -- domains and tasks ("stories", "mult2") stand for their sources.
+local core = require "lathe.core"
 local tasks = require "lathe.tasks"
 local text = require "lathe.text"
 
@@ -10,6 +11,14 @@ local function source_of(x)
 		return x
 	end
 	return text.domains[x] and text.source(x) or tasks.source { { x } }
+end
+
+-- What a name, a mix or a source stands for.
+function data.source(x)
+	if type(x) == "table" and not x.get then
+		return data.mix(x)
+	end
+	return source_of(x)
 end
 
 -- { stories = 2, mult2 = 1 } or { { source, 2 }, { source, 1 } } -> list of sources, list of weights.
@@ -27,21 +36,42 @@ local function parts(mix)
 	return source, weight, sum
 end
 
--- Each document from one of the sources, drawn by weight.
+-- The tokenizer that fits all of them: that of the tasks knows few characters, that of the texts all.
+local function tokenizer_of(source)
+	for _, s in ipairs(source) do
+		if s.tokenizer ~= "@reason" then
+			return "@domains"
+		end
+	end
+	return "@reason"
+end
+
+--- Each document from one of several sources, drawn by weight: names of text domains (stories, code, arithmetic, chinese) and tasks (add2,
+--- mult, chain4, ...), or { { source, weight }, ... }.
+---@sig (mix: table): table
+---@example
+---local source = lathe.data.mix { stories = 2, add2 = 1 }
+---print(source.tokenizer)
 function data.mix(mix)
 	local source, weight = parts(mix)
 	return {
+		tokenizer = tokenizer_of(source),
 		get = function(rng, split, row, i)
 			return source[rng:weighted(weight)].get(rng, split, row, i)
 		end,
 	}
 end
 
--- A whole row from one source. Rows walk through the weights by steps of the golden ratio, so that every stretch of rows, and so every
+--- The same, but a whole row of a batch is of one source.
+---@sig (mix: table): table
+---@example
+---print(lathe.data.rows { stories = 1, code = 1 }.tokenizer)
+-- Rows walk through the weights by steps of the golden ratio, so that every stretch of rows, and so every
 -- batch, has each source nearly in its share.
 function data.rows(mix)
 	local source, weight, sum = parts(mix)
 	return {
+		tokenizer = tokenizer_of(source),
 		get = function(rng, split, row, i)
 			local at, k = (row * 0x9e3779b97f4a7c15 >> 11) * 0x1p-53 * sum, 1
 			while k < #source and at >= weight[k] do
@@ -50,6 +80,39 @@ function data.rows(mix)
 			return source[k].get(rng, split, row, i)
 		end,
 	}
+end
+
+-- Held-out text has a stream of random numbers that no run draws from.
+local STREAM_TEXT = 1001
+
+-- The first n characters of s, and how many there are: bytes that go on a character do not count.
+local function cut(s, n)
+	local count = 0
+	for i = 1, #s do
+		local b = s:byte(i)
+		if b < 128 or b >= 192 then
+			if count == n then
+				return s:sub(1, i - 1), n
+			end
+			count = count + 1
+		end
+	end
+	return s, count
+end
+
+--- n characters of text of a domain (stories, code, arithmetic, chinese) that no training run sees; the same for everybody. Another `part`,
+--- another text.
+---@sig (domain: string, n: integer, part: integer?): string
+---@example
+---print(#lathe.data.text("stories", 100) == 100)
+function data.text(domain, n, part)
+	local make = text.domains[domain] or error(("data.text: no text domain %s; there are arithmetic, chinese, code, stories"):format(tostring(domain)), 2)
+	local rng, pieces, have = core.rng(1, STREAM_TEXT, part or 0), {}, 0
+	while have < n do
+		local piece, count = cut((have > 0 and "\n" or "") .. make(rng), n - have)
+		pieces[#pieces + 1], have = piece, have + count
+	end
+	return table.concat(pieces)
 end
 
 return data

@@ -98,6 +98,11 @@ function tasks.judge(problem, text)
 	return answer == problem.answer, answer
 end
 
+--- Training text of tasks, with the steps written in several styles: a list of { "chain", share = 1, levels = { 1, 6 }, styles = { check = 1 } };
+--- without levels and styles all of the task's. The problems of exams never occur in it.
+---@sig (list: table): table
+---@example
+---print(lathe.tasks.source({ { "add", levels = { 2, 2 } }, { "mult2", share = 0.5 } }).tokenizer)
 -- Training text: tasks.source { { "chain", share = .24, levels = { 1, 6 }, styles = { guess = .6, check = .4 } }, ... }.
 -- Levels are drawn alike; without `levels` all of the task's, without `styles` its own mix.
 function tasks.source(list)
@@ -122,6 +127,7 @@ function tasks.source(list)
 		entry[i] = { kind = kind, lo = lo, hi = hi, style = style, weight = style_weight }
 	end
 	return {
+		tokenizer = "@reason",
 		get = function(rng, split)
 			local e = entry[rng:weighted(weight)]
 			local p = tasks.problem(e.kind, rng:int(e.lo, e.hi), split == "held_out", rng)
@@ -131,7 +137,13 @@ function tasks.source(list)
 	}
 end
 
--- Held-out problems of one task: tasks.exam("mult2"), tasks.exam("chain"), tasks.exam("chain", 6). Levels take turns.
+--- Held-out problems of one task, the same for everybody: "mult2" (level 2), "mult" (all levels, in turn), or with the level as a number of its
+--- own. The tasks are add, brackets, chain, count, countdown, mult, recall and sort.
+---@sig (name: string, level: integer?): table
+---@example
+---print(lathe.tasks.exam("chain", 3).max_new)
+-- Problems of one task: tasks.exam("mult2"), tasks.exam("chain"), tasks.exam("chain", 6). Levels take turns. Held-out ones, unless
+-- reinforcement learning asks for those of the split "train".
 function tasks.exam(name, level)
 	local kind, own = tasks.find(name)
 	if own and level and own ~= level then
@@ -143,8 +155,8 @@ function tasks.exam(name, level)
 	end
 	return {
 		max_new = kind.max_new,
-		ask = function(rng, i)
-			return tasks.problem(kind, one or kind.first + i % (kind.levels - kind.first + 1), true, rng)
+		ask = function(rng, i, split)
+			return tasks.problem(kind, one or kind.first + i % (kind.levels - kind.first + 1), split ~= "train", rng)
 		end,
 		judge = tasks.judge,
 	}

@@ -9,9 +9,14 @@ local text = {
 	},
 }
 
+--- Documents of one domain (stories, code, arithmetic, chinese) as a source of training text.
+---@sig (name: string): table
+---@example
+---print(lathe.text.source("code").tokenizer)
 function text.source(name)
 	local make = text.domains[name] or error("no text domain " .. tostring(name) .. "; there are arithmetic, chinese, code, stories", 0)
 	return {
+		tokenizer = "@domains",
 		get = function(rng)
 			return { answer = make(rng), domain = name }
 		end,

@@ -40,6 +40,12 @@ static void room_hook(lua_State *L, lua_Debug *ar)
 	Room *r;
 	(void)ar;
 	lua_getallocf(L, (void **)&r);
+	if (r->stop && *r->stop) { /* a pcall that catches this gets it again with its next step */
+		lua_sethook(L, room_hook, LUA_MASKCOUNT, 1);
+		luaL_error(L, "stopped");
+	}
+	if (r->stop && lua_gethookcount(L) != HOOK_EVERY) /* the stop was taken back */
+		lua_sethook(L, room_hook, LUA_MASKCOUNT, HOOK_EVERY);
 	r->steps -= HOOK_EVERY;
 	if (r->steps < 0 || (r->cpu_until > 0 && clock_thread() > r->cpu_until))
 		luaL_error(L, "%s", stopped);
@@ -82,21 +88,26 @@ static int room_open(lua_State *L)
 	return 0;
 }
 
-bool room_init(Room *r, size_t memory, long steps)
+bool room_make(Room *r, size_t memory, long steps)
 {
 	memset(r, 0, sizeof *r);
 	r->limit = memory;
 	r->steps = steps;
 	r->L = lua_newstate(room_alloc, r);
-	if (!r->L)
+	if (r->L)
+		lua_sethook(r->L, room_hook, LUA_MASKCOUNT, HOOK_EVERY);
+	return r->L != NULL;
+}
+
+bool room_init(Room *r, size_t memory, long steps)
+{
+	if (!room_make(r, memory, steps))
 		return false;
 	lua_pushcfunction(r->L, room_open);
-	if (lua_pcall(r->L, 0, 0, 0) != LUA_OK) {
-		room_done(r);
-		return false;
-	}
-	lua_sethook(r->L, room_hook, LUA_MASKCOUNT, HOOK_EVERY);
-	return true;
+	if (lua_pcall(r->L, 0, 0, 0) == LUA_OK)
+		return true;
+	room_done(r);
+	return false;
 }
 
 void room_done(Room *r)
@@ -108,14 +119,21 @@ void room_done(Room *r)
 
 bool room_fail(Room *r, int status, Err *e)
 {
-	const char *s = lua_type(r->L, -1) == LUA_TSTRING ? lua_tostring(r->L, -1) : "an error that is not text";
-	if (status == LUA_ERRMEM && r->steps >= 0)
-		err_set(e, E_8002, "the script needs more than %zu MiB", r->limit >> 20);
+	return room_fail_at(r, r->L, status, e);
+}
+
+bool room_fail_at(Room *r, lua_State *L, int status, Err *e)
+{
+	const char *s = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "an error that is not text";
+	if (r->stop && *r->stop)
+		err_set(e, E_5004, "stopped");
+	else if (status == LUA_ERRMEM && r->steps >= 0)
+		err_set(e, r->stop ? E_5002 : E_8002, "the script needs more than %zu MiB", r->limit >> 20);
 	else if (status == LUA_ERRMEM)
 		err_set(e, E_8002, "stopped: too many steps, or too much memory moved");
 	else
 		err_set(e, strstr(s, stopped) ? E_8002 : E_8001, "%s", s);
-	lua_pop(r->L, 1);
+	lua_pop(L, 1);
 	return false;
 }
 

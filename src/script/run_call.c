@@ -20,20 +20,26 @@ typedef struct Call {
 	const char *answer;
 } Call;
 
-/* Runs fn with the call as its only argument. */
-static bool call_run(Call *c, lua_CFunction fn, Err *e)
+bool run_call_guarded(RunFile *f, lua_CFunction fn, void *ud, Err *e)
 {
-	RunRoom *r = c->f->room;
-	lua_State *L = r->room.L;
-	room_allow(&r->room, RUN_STEPS_CALL, RUN_SECONDS);
-	lua_settop(L, 0);
+	RunRoom *r = f->room;
+	lua_State *L = r->L;
+	if (r->owned)
+		room_allow(r->room, RUN_STEPS_CALL, RUN_SECONDS);
+	if (!lua_checkstack(L, LUA_MINSTACK))
+		return err_set(e, E_5002, "%s: no room on Lua's stack", r->file);
 	lua_pushcfunction(L, fn);
-	lua_pushlightuserdata(L, c);
+	lua_pushlightuserdata(L, ud);
 	int st = lua_pcall(L, 1, 0, 0);
 	if (st == LUA_OK)
 		return true;
-	room_fail(&r->room, st, e);
-	return err_wrap(e, "%s", r->file);
+	room_fail_at(r->room, L, st, e);
+	return r->owned ? err_wrap(e, "%s", r->file) : false; /* a script's error names the script already */
+}
+
+static bool call_run(Call *c, lua_CFunction fn, Err *e)
+{
+	return run_call_guarded(c->f, fn, c, e);
 }
 
 static void push_field(lua_State *L, const void *table, const char *field)
@@ -185,4 +191,14 @@ void run_call_bind(RunFile *f)
 	f->exam.ask = exam_ask;
 	f->exam.judge = exam_judge;
 	f->exam.ud = f;
+}
+
+void run_call_forget(RunFile *f)
+{
+	RunRoom *r = f->room;
+	const void *const key[] = { &r->data, &r->exam, &r->prompt, &r->answer, &r->asked, &r->judged, &r->reward };
+	for (size_t i = 0; i < sizeof key / sizeof key[0]; i++) {
+		lua_pushnil(r->room->L);
+		lua_rawsetp(r->room->L, LUA_REGISTRYINDEX, key[i]);
+	}
 }

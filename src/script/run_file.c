@@ -124,16 +124,18 @@ static void take_heads(lua_State *L, RunFile *f)
 static void take_setting(lua_State *L, RunFile *f, const char *key)
 {
 	Err e = { 0 };
-	bool ok = false;
+	bool ok = false, rl = f->is_rl && setting_named(rl_settings_table(), key);
+	const Setting *table = rl ? rl_settings_table() : settings_table();
+	void *values = rl ? (void *)&f->rl : (void *)&f->settings;
 	switch (lua_type(L, -1)) {
 	case LUA_TNUMBER:
-		ok = settings_set_number(&f->settings, key, lua_tonumber(L, -1), &e);
+		ok = setting_set_number(table, values, key, lua_tonumber(L, -1), &e);
 		break;
 	case LUA_TBOOLEAN:
-		ok = settings_set(&f->settings, key, lua_toboolean(L, -1) ? "true" : "false", &e);
+		ok = setting_set(table, values, key, lua_toboolean(L, -1) ? "true" : "false", &e);
 		break;
 	case LUA_TSTRING:
-		ok = settings_set(&f->settings, key, lua_tostring(L, -1), &e);
+		ok = setting_set(table, values, key, lua_tostring(L, -1), &e);
 		break;
 	default:
 		luaL_error(L, "%s: a %s is no value of a setting", key, luaL_typename(L, -1));
@@ -159,7 +161,7 @@ static bool take_text(lua_State *L, RunFile *f, const char *key)
 
 static void take_field(lua_State *L, RunFile *f, const char *key)
 {
-	if (take_text(L, f, key))
+	if (take_text(L, f, key) || (f->is_rl && (strcmp(key, "reward") == 0 || strcmp(key, "task") == 0)))
 		return;
 	if (strcmp(key, "model") == 0)
 		take_model(L, f);
@@ -169,12 +171,44 @@ static void take_field(lua_State *L, RunFile *f, const char *key)
 		take_setting(L, f, key);
 }
 
+/* Pushes lathe.tasks.exam(task, level). */
+static void push_exam(lua_State *L, const char *task, int level)
+{
+	lua_getglobal(L, "require");
+	lua_pushstring(L, "lathe.tasks");
+	lua_call(L, 1, 1);
+	lua_getfield(L, -1, "exam");
+	lua_remove(L, -2);
+	lua_pushstring(L, task);
+	if (level > 0)
+		lua_pushinteger(L, level);
+	else
+		lua_pushnil(L);
+	lua_call(L, 2, 1);
+}
+
+/* What reinforcement learning needs: problems, by `exam` or by the name of a task; a reward of the file's own is optional. */
+static void read_task(lua_State *L, RunFile *f)
+{
+	if (lua_getfield(L, 1, "task") != LUA_TNIL) {
+		if (f->has_exam || lua_type(L, -1) != LUA_TSTRING)
+			luaL_error(L, "`task` is the name of a task of lathe.tasks, in place of `exam`");
+		push_exam(L, lua_tostring(L, -1), 0);
+		run_call_keep_exam(L, f);
+	} else if (!f->has_exam) {
+		luaL_error(L, "`exam` is missing, or `task`, the name of one");
+	}
+	lua_pop(L, 1);
+	lua_getfield(L, 1, "reward");
+	run_reward_keep(L, f);
+}
+
 /* The run's table is the first argument, the RunFile the second. */
 static int read_run(lua_State *L)
 {
 	RunFile *f = lua_touserdata(L, 2);
 	if (!lua_istable(L, 1))
-		return luaL_error(L, "the file must end with `return { ... }`");
+		return luaL_error(L, "a run is a table; a file must end with `return { ... }`");
 	for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
 		if (lua_type(L, -2) != LUA_TSTRING)
 			return luaL_error(L, "a value without a name in the run's table");
@@ -184,17 +218,21 @@ static int read_run(lua_State *L)
 		return luaL_error(L, "give either `model`, the fields of a config.json, or `from`, a checkpoint");
 	if (!f->from && !f->tokenizer)
 		return luaL_error(L, "`tokenizer` is missing: \"@NAME\" or a folder");
-	if (lua_getfield(L, 1, "data") == LUA_TNIL)
+	if (lua_getfield(L, 1, "data") != LUA_TNIL)
+		run_call_keep_data(L, f);
+	else if (!f->is_rl)
 		return luaL_error(L, "`data` is missing");
-	run_call_keep_data(L, f);
 	if (lua_getfield(L, 1, "exam") != LUA_TNIL)
 		run_call_keep_exam(L, f);
+	if (f->is_rl)
+		read_task(L, f);
 	return 0;
 }
 
 /* --- opening --- */
 
-static RunFile *run_new(const char *path, const char *lua_dir, Err *e)
+/* Without a room yet. */
+static RunFile *run_make(const char *path, Err *e)
 {
 	const char *base = strrchr(path, '/');
 	base = base ? base + 1 : path;
@@ -208,28 +246,48 @@ static RunFile *run_new(const char *path, const char *lua_dir, Err *e)
 	}
 	f->room = r;
 	settings_default(&f->settings);
+	rl_settings_default(&f->rl);
 	r->arena = arena_new("run", 0);
 	r->file = r->arena ? arena_strdup(r->arena, base) : NULL;
-	const char *modules = r->arena ? arena_strdup(r->arena, lua_dir) : NULL; /* read from for as long as the room lives */
 	if (len > 4 && strcmp(base + len - 4, ".lua") == 0)
 		len -= 4;
 	f->name = r->arena ? arena_printf(r->arena, "%.*s", (int)(len < 200 ? len : 200), base) : NULL;
-	bool ok = r->file && modules && f->name && room_init(&r->room, RUN_MEMORY, RUN_STEPS_READ);
+	run_call_bind(f);
+	run_reward_bind(f);
+	if (r->file && f->name)
+		return f;
+	err_set(e, E_5001, "no memory for a run");
+	run_file_free(f);
+	return NULL;
+}
+
+static RunFile *run_new(const char *path, const char *lua_dir, Err *e)
+{
+	RunFile *f = run_make(path, e);
+	if (!f)
+		return NULL;
+	RunRoom *r = f->room;
+	const char *modules = arena_strdup(r->arena, lua_dir); /* read from for as long as the room lives */
+	bool ok = modules && room_init(&r->own, RUN_MEMORY, RUN_STEPS_READ);
+	r->room = &r->own;
+	r->owned = true;
+	r->L = r->own.L;
 	if (!ok)
 		err_set(e, E_5001, "no memory for Lua");
-	if (!ok || !run_lib_open(&r->room, modules, e)) {
-		run_file_free(f);
-		return NULL;
-	}
-	run_call_bind(f);
-	return f;
+	if (ok && run_lib_open(r->room, modules, e))
+		return f;
+	run_file_free(f);
+	return NULL;
 }
 
 void run_file_free(RunFile *f)
 {
 	if (!f)
 		return;
-	room_done(&f->room->room);
+	if (f->room->owned)
+		room_done(&f->room->own);
+	else if (f->room->room)
+		run_call_forget(f);
 	buf_done(&f->room->json);
 	if (f->room->arena)
 		arena_free(f->room->arena);
@@ -240,20 +298,21 @@ void run_file_free(RunFile *f)
 /* Errors of a field have no line of their own: the file is named. */
 static bool run_fail(RunFile *f, int status, Err *e)
 {
+	RunRoom *r = f->room;
 	Err mine = { 0 };
-	room_fail(&f->room->room, status, &mine);
-	return err_set(e, mine.code == E_8001 ? E_8003 : mine.code, "%s: %s", f->room->file, mine.text);
+	room_fail_at(r->room, r->L, status, &mine);
+	return err_set(e, mine.code == E_8001 ? E_8003 : mine.code, "%s%s%s", r->owned ? r->file : "", r->owned ? ": " : "", mine.text);
 }
 
 static bool run_read(RunFile *f, const char *path, Err *e)
 {
 	Buf text = BUF_INIT;
 	char chunk[80];
-	lua_State *L = f->room->room.L;
+	lua_State *L = f->room->L;
 	snprintf(chunk, sizeof chunk, "@%.70s", f->room->file);
-	room_allow(&f->room->room, RUN_STEPS_READ, RUN_SECONDS);
+	room_allow(f->room->room, RUN_STEPS_READ, RUN_SECONDS);
 	bool ok = buf_read_file(&text, path, FILE_BYTES_MAX, e) &&
-		room_run(&f->room->room, buf_str(&text), text.len, chunk, e);
+		room_run(f->room->room, buf_str(&text), text.len, chunk, e);
 	buf_done(&text);
 	if (!ok) /* an error that a module raised about what it was given may have no place of its own */
 		return strstr(e->text, f->room->file) ? false : err_wrap(e, "%s", f->room->file);
@@ -264,14 +323,72 @@ static bool run_read(RunFile *f, const char *path, Err *e)
 	return st == LUA_OK || run_fail(f, st, e);
 }
 
-RunFile *run_file_open(const char *path, const char *lua_dir, Err *e)
+static RunFile *file_open(const char *path, const char *lua_dir, bool rl, Err *e)
 {
 	RunFile *f = run_new(path, lua_dir, e);
+	if (f)
+		f->is_rl = rl;
 	if (f && !run_read(f, path, e)) {
 		run_file_free(f);
 		return NULL;
 	}
 	return f;
+}
+
+RunFile *run_file_open(const char *path, const char *lua_dir, Err *e)
+{
+	return file_open(path, lua_dir, false, e);
+}
+
+RunFile *run_rl_open(const char *path, const char *lua_dir, Err *e)
+{
+	return file_open(path, lua_dir, true, e);
+}
+
+/* --- in a script's own state --- */
+
+/* A function that takes the table at index i and the RunFile, under protection. */
+static RunFile *share_with(lua_State *L, Room *room, int i, lua_CFunction read, Err *e)
+{
+	i = lua_absindex(L, i);
+	RunFile *f = run_make("run", e);
+	if (!f)
+		return NULL;
+	f->room->room = room;
+	f->room->L = L;
+	lua_pushcfunction(L, read);
+	lua_pushvalue(L, i);
+	lua_pushlightuserdata(L, f);
+	int st = lua_pcall(L, 2, 0, 0);
+	if (st == LUA_OK)
+		return f;
+	run_fail(f, st, e);
+	run_file_free(f);
+	return NULL;
+}
+
+RunFile *run_file_share(lua_State *L, Room *room, int i, Err *e)
+{
+	return share_with(L, room, i, read_run, e);
+}
+
+static int read_exam_table(lua_State *L)
+{
+	RunFile *f = lua_touserdata(L, 2);
+	lua_settop(L, 1);
+	run_call_keep_exam(L, f);
+	return 0;
+}
+
+RunFile *run_exam_share(lua_State *L, Room *room, int i, Err *e)
+{
+	return share_with(L, room, i, read_exam_table, e);
+}
+
+void run_file_at(RunFile *f, lua_State *L)
+{
+	if (!f->room->owned)
+		f->room->L = L;
 }
 
 /* --- an exam alone --- */
@@ -281,16 +398,7 @@ typedef struct Asked { RunFile *f; const char *task; int level; } Asked;
 static int read_exam(lua_State *L)
 {
 	const Asked *a = lua_touserdata(L, 1);
-	lua_getglobal(L, "require");
-	lua_pushstring(L, "lathe.tasks");
-	lua_call(L, 1, 1);
-	lua_getfield(L, -1, "exam");
-	lua_pushstring(L, a->task);
-	if (a->level > 0)
-		lua_pushinteger(L, a->level);
-	else
-		lua_pushnil(L);
-	lua_call(L, 2, 1);
+	push_exam(L, a->task, a->level);
 	run_call_keep_exam(L, a->f);
 	return 0;
 }
@@ -301,7 +409,7 @@ RunFile *run_exam_open(const char *task, int level, const char *lua_dir, Err *e)
 	Asked a = { f, task, level };
 	if (!f)
 		return NULL;
-	lua_State *L = f->room->room.L;
+	lua_State *L = f->room->L;
 	lua_pushcfunction(L, read_exam);
 	lua_pushlightuserdata(L, &a);
 	int st = lua_pcall(L, 1, 0, 0);

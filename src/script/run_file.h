@@ -15,6 +15,7 @@
 #define SCRIPT_RUN_FILE_H
 #include "base/buf.h"
 #include "base/err.h"
+#include "rl/rl.h"
 #include "train/settings.h"
 #include "train/source.h"
 
@@ -34,6 +35,9 @@ typedef struct RunFile {
 	const char *out;
 	int kv_heads;              /* 0: not given */
 	bool has_data, has_exam;
+	bool is_rl;                /* of reinforcement learning: */
+	RlSettings rl;             /* ... its settings */
+	RlTask task;               /* ... its problems, those of the exam in both splits, and their rewards (run_reward.c) */
 	Source source;             /* with has_data */
 	Exam exam;                 /* with has_exam */
 	RunRoom *room;
@@ -42,6 +46,10 @@ typedef struct RunFile {
 /* lua_dir: where the modules lie ("lathe.tasks" is LUA_DIR/lathe/tasks.lua). NULL with E_8001 (the file or a module is wrong), E_8002
  * (over its limits), E_8003 (a field or setting is wrong) or E_4xxx. Not thread-safe: one thread at a time. */
 RunFile *run_file_open(const char *path, const char *lua_dir, Err *e);
+/* The same for reinforcement learning: every name of rl/settings.h too; `exam`, whose ask(rng, i, split) gives problems of either split, or
+ * `task`, a name of lathe/tasks.lua; and `reward`, a function of { text, answer, truth, right, thinks, length, ended, problem }. No `data`
+ * is needed. */
+RunFile *run_rl_open(const char *path, const char *lua_dir, Err *e);
 void run_file_free(RunFile *f);
 
 /* Only an exam, by a name of lathe/tasks.lua ("mult2", "chain6", "add"); level 0: all levels that the name has. Its problems are the

@@ -203,16 +203,21 @@ static void put_pairs(lua_State *L)
 	lua_setglobal(L, "next");
 }
 
-static int lib_put(lua_State *L)
+void run_lib_core(lua_State *L)
 {
 	static const luaL_Reg core[] = { { "find", core_find }, { "crc32", core_crc32 }, { "rng", core_rng }, { NULL, NULL } };
+	luaL_newlib(L, core);
+	lua_pushlightuserdata(L, NULL);
+	lua_setfield(L, -2, "null");
+}
+
+static int lib_put(lua_State *L)
+{
 	put_tables(L);
 	put_pairs(L);
 	lua_pushvalue(L, 1);
 	lua_newtable(L);
-	luaL_newlib(L, core);
-	lua_pushlightuserdata(L, NULL);
-	lua_setfield(L, -2, "null");
+	run_lib_core(L);
 	lua_setfield(L, -2, "lathe.core");
 	lua_pushcclosure(L, lib_require, 2);
 	lua_setglobal(L, "require");

@@ -9,6 +9,8 @@
 /* Opens the functions in a fresh room. Modules ("lathe.tasks") are read from lua_dir ("LUA_DIR/lathe/tasks.lua"), which must live
  * as long as the room. False: e. */
 bool run_lib_open(Room *r, const char *lua_dir, Err *e);
+/* Pushes the module lathe.core. */
+void run_lib_core(lua_State *L);
 /* Pushes a random number generator (rng:int, rng:uniform, rng:pick, rng:weighted, rng:chance). For the inside of a protected call. */
 void run_rng_push(lua_State *L, Rng rng);
 /* The stream of a sample: a hash of a few numbers, the same on every machine. */

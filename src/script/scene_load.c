@@ -150,7 +150,7 @@ static void read_pane(lua_State *L, Reading *r, int t, SceneNode *n)
 	SceneDef *d = r->d;
 	fields_known(L, t,
 		" kind view where data title unit min max height width weight prio fit log numbers "
-		"diverging ");
+		"diverging optional ");
 	n->view = field_text(L, d, t, "view");
 	n->data = field_text(L, d, t, "data");
 	if (!n->data && lua_rawgeti(L, t, 1) == LUA_TSTRING)
@@ -173,6 +173,7 @@ static void read_pane(lua_State *L, Reading *r, int t, SceneNode *n)
 	n->log = field_bool(L, t, "log");
 	n->numbers = field_bool(L, t, "numbers");
 	n->diverging = field_bool(L, t, "diverging");
+	n->optional = field_bool(L, t, "optional");
 	n->index = d->n_panes;
 	d->pane[d->n_panes++] = n;
 }
@@ -214,13 +215,13 @@ static SceneNode *read_node(lua_State *L, Reading *r, int t)
 	return n;
 }
 
-static void read_topics(lua_State *L, SceneDef *d, int t)
+static void read_topics(lua_State *L, SceneDef *d, int t, const char *key, const char **topic, int *n)
 {
-	if (lua_getfield(L, t, "topics") == LUA_TTABLE)
+	if (lua_getfield(L, t, key) == LUA_TTABLE)
 		for (int i = 1; lua_rawgeti(L, -1, i) == LUA_TSTRING; i++, lua_pop(L, 1)) {
-			if (d->n_topics == SCENE_TOPICS)
-				luaL_error(L, "%sat most %d topics", where(L, t), SCENE_TOPICS);
-			d->topic[d->n_topics++] = arena_text(L, d, -1);
+			if (*n == SCENE_TOPICS)
+				luaL_error(L, "%sat most %d of %s", where(L, t), SCENE_TOPICS, key);
+			topic[(*n)++] = arena_text(L, d, -1);
 		}
 	lua_settop(L, t);
 }
@@ -257,11 +258,13 @@ static int read_scene(lua_State *L)
 	if (lua_type(L, 1) != LUA_TTABLE || !(kind = field_text(L, r.d, 1, "kind")) || strcmp(kind, "scene") != 0)
 		return luaL_error(L, "the file must end with `return scene { ... }`");
 	lua_settop(L, 1);
-	fields_known(L, 1, " kind where title topics layout keys ");
+	fields_known(L, 1, " kind where title topics here about layout keys ");
 	const char *title = field_text(L, r.d, 1, "title");
 	if (title)
 		r.d->title = title;
-	read_topics(L, r.d, 1);
+	read_topics(L, r.d, 1, "topics", r.d->topic, &r.d->n_topics);
+	read_topics(L, r.d, 1, "here", r.d->here, &r.d->n_here);
+	read_topics(L, r.d, 1, "about", r.d->about, &r.d->n_about);
 	read_keys(L, r.d, 1);
 	lua_getfield(L, 1, "layout");
 	r.d->root = read_node(L, &r, 2);
@@ -318,7 +321,7 @@ struct SceneDef *script_scene_load(const char *path, const char *name, void *ud)
 		snprintf(d->error, sizeof d->error, "%.500s", buf_str(&b));
 		buf_done(&b);
 		d->root = NULL;
-		d->n_panes = d->n_topics = d->n_keys = 0;
+		d->n_panes = d->n_topics = d->n_here = d->n_about = d->n_keys = 0;
 	}
 	return d;
 }

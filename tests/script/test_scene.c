@@ -30,7 +30,7 @@ static void wrong(const char *text, const char *message)
 TEST(scene_reads_what_it_says)
 {
 	SceneDef *d = script_scene_load(
-		scene_file("return scene {\n title = 'T', topics = { 'a.b', 'c' },\n"
+		scene_file("return scene {\n title = 'T', topics = { 'a.b', 'c' }, here = { 'd.{layer}.e' }, about = { 'e is', 'that' },\n"
 			   "layout = rows { heat { 'experts', min = {20, 5}, weight = 3, prio = 2, fit = "
 			   "true }, cols { card { 'model', width = 30 }, line { 'speed', height = 8, log = "
 			   "true } } },\n"
@@ -39,6 +39,9 @@ TEST(scene_reads_what_it_says)
 	assert_string_equal(d->error, "");
 	assert_string_equal(d->title, "T");
 	assert_int_equal(d->n_topics, 2);
+	assert_int_equal(d->n_here, 1);
+	assert_string_equal(d->here[0], "d.{layer}.e");
+	assert_int_equal(d->n_about, 2);
 	assert_int_equal(d->n_panes, 3);
 	assert_int_equal(d->root->kind, NODE_ROWS);
 	assert_int_equal(d->pane[0]->min_w, 20);
