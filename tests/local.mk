@@ -15,6 +15,7 @@ include tests/ops/local.mk
 include tests/model/local.mk
 include tests/text/local.mk
 include tests/train/local.mk
+include tests/rl/local.mk
 include tests/engine/local.mk
 include tests/script/local.mk
 include tests/view/local.mk

@@ -40,8 +40,8 @@ typedef struct Cmd {
 } Cmd;
 /* A command's row is `const Cmd cmd_NAME` in cmd_NAME.c, listed in list.c. text: paragraphs divided by an
  * empty line; a line that begins with two blanks is kept as it stands. */
-extern const Cmd cmd_open, cmd_info, cmd_kv, cmd_verify, cmd_generate, cmd_tokenize, cmd_diff, cmd_convert, cmd_train,
-	cmd_eval, cmd_scene, cmd_bench, cmd_engine, cmd_attach, cmd_record, cmd_replay, cmd_doctor, cmd_help,
+extern const Cmd cmd_open, cmd_info, cmd_kv, cmd_verify, cmd_generate, cmd_tokenize, cmd_diff, cmd_fp8, cmd_convert, cmd_train, cmd_rl,
+	cmd_eval, cmd_run, cmd_repl, cmd_scene, cmd_bench, cmd_engine, cmd_attach, cmd_record, cmd_replay, cmd_doctor, cmd_help,
 	cmd_explain;
 extern const Cmd *const cmd_table[];           /* src/cli/list.c, NULL-terminated */
 const Cmd *cmd_find(const char *name);

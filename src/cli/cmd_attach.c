@@ -69,7 +69,8 @@ const Cmd cmd_attach = {
 	.text = "Connects to a running engine by its name or the path of its socket; without either, to the "
 		"only one that runs. The screen first gets what the engine "
 		"has kept of its story. Leaving it leaves the engine running. Several screens may be "
-		"attached at once. `lathe engine --list` shows the names.\n\n"
+		"attached at once. `lathe engine --list` shows the names. Beside the losses of a training run those of up to eight others are drawn whose "
+		"folders lie beside its own, as far as they have come; `:beside FILE` adds one.\n\n"
 		"Without a terminal, or with --json, what the engine has told so far is printed instead.",
 	.opts = opts,
 	.examples = examples,

@@ -95,7 +95,7 @@ static bool bench_model(const Args *a, BenchJob *j, Err *e)
 	if (args_has(a, "geometry")) {
 		if (config_read(args_str(a, "geometry", ""), &c, e) &&
 			limit_check(a, (double)(config_params(&c).total + config_params(&c).mtp) * dtype_bits(j->dtype) / 8, e))
-			j->m = lm_random(&c, j->dtype, ATTN_MLA, 1, 1, e);
+			j->m = lm_random(&c, j->dtype, 1, e);
 		return j->m != NULL;
 	}
 	if (args_count(a) < 2)
@@ -107,8 +107,8 @@ static bool bench_model(const Args *a, BenchJob *j, Err *e)
 	return j->m != NULL;
 }
 
-/* Random weights of the geometry, or of the checkpoint's. */
-static bool train_measure(const Args *a, BenchJob *j, BenchResult *r, Err *e)
+/* Random weights of the geometry, or of the checkpoint's; grpo: the checkpoint's own. */
+static bool train_measure(const Args *a, bool grpo, BenchJob *j, BenchResult *r, Err *e)
 {
 	Config c;
 	bool named = args_has(a, "geometry");
@@ -118,11 +118,13 @@ static bool train_measure(const Args *a, BenchJob *j, BenchResult *r, Err *e)
 		return err_set(e, E_2003, "--dtype f16: training is in f32, or with products in bf16");
 	char *path = named ? NULL : cli_ckpt_path(args_at(a, 1), e);
 	bool ok = (named || path) && config_read(named ? args_str(a, "geometry", "") : path, &c, e);
-	free(path);
 	j->config = &c;
+	j->from = grpo ? path : NULL;
 	j->memory_limit = cli_memory_limit(a);
-	ok = ok && bench_train(j, r, e);
+	ok = ok && (grpo ? bench_grpo(j, r, e) : bench_train(j, r, e));
 	j->config = NULL;
+	j->from = NULL;
+	free(path);
 	return ok;
 }
 
@@ -134,8 +136,10 @@ static bool bench_measure(const Args *a, const char *what, BenchJob *j, BenchRes
 		return bench_start(a, j->dtype, j->repeats, r, e);
 	if (strcmp(what, "frame") == 0)
 		return bench_frame(a, j->repeats, r, e);
-	if (strcmp(what, "train") == 0)
-		return train_measure(a, j, r, e);
+	if (strcmp(what, "fp8") == 0)
+		return limit_check(a, 4096.0 * 4096 * (2 * sizeof(real) + 1.125), e) && bench_fp8(j, r, e);
+	if (strcmp(what, "train") == 0 || strcmp(what, "grpo") == 0)
+		return train_measure(a, strcmp(what, "grpo") == 0, j, r, e);
 	if (!bench_model(a, j, e) || !model_limit(a, what, j, e))
 		return false;
 	return strcmp(what, "decode") == 0 ? bench_decode(j, r, e) : bench_prefill(j, r, e);
@@ -159,12 +163,21 @@ static void bench_json(const char *what, const BenchJob *j, const BenchResult *r
 	for (int i = 0; i < r->n; i++)
 		jout_num(&o, r->repeats[i]);
 	jout_end_arr(&o);
+	for (int i = 0; i < r->n_part; i++)
+		jout_knum(&o, r->part[i].name, r->part[i].value);
 	jout_end_obj(&o);
 	buf_addc(b, '\n');
 }
 
-static const char *const whats[] = { "gemm", "decode", "prefill", "train", "start", "frame", NULL };
-static const char *const later[] = { "grpo", "stream", "fp8", NULL };
+static void bench_text(const char *what, const BenchResult *r, Buf *b)
+{
+	buf_printf(b, "%s: %.4g %s, %.1f %% of %.4g (%s)\n", what, r->value, r->unit, 100 * r->share, r->limit, r->limit_is);
+	for (int i = 0; i < r->n_part; i++)
+		buf_printf(b, "  %-18s %.4g\n", r->part[i].name, r->part[i].value);
+}
+
+static const char *const whats[] = { "gemm", "decode", "prefill", "train", "grpo", "start", "frame", "fp8", NULL };
+static const char *const later[] = { "stream", NULL };
 
 static bool listed(const char *const *list, const char *word)
 {
@@ -183,11 +196,11 @@ static int run(const Args *a, Err *e)
 	bool ok = listed(whats, what);
 	if (!ok && listed(later, what))
 		err_set(e, E_2004,
-			"bench %s is not in this version; there are gemm, decode, prefill, train, start and "
-			"frame",
+			"bench %s is not in this version; there are gemm, decode, prefill, train, grpo, start, "
+			"frame and fp8",
 			what);
 	else if (!ok)
-		err_set(e, E_2003, "bench %s: there are gemm, decode, prefill, train, start and frame", what);
+		err_set(e, E_2003, "bench %s: there are gemm, decode, prefill, train, grpo, start, frame and fp8", what);
 	ok = ok && bench_job(a, what, &j, e);
 	if (ok && !(j.pool = pool_new(cli_threads(a))))
 		ok = err_set(e, E_5001, "could not start the threads");
@@ -195,8 +208,7 @@ static int run(const Args *a, Err *e)
 	if (ok && args_has(a, "json"))
 		bench_json(what, &j, &r, &b);
 	else if (ok)
-		buf_printf(&b, "%s: %.4g %s, %.1f %% of %.4g (%s)\n", what, r.value, r.unit, 100 * r.share,
-			r.limit, r.limit_is);
+		bench_text(what, &r, &b);
 	ok = ok && cli_out(&b, e);
 	buf_done(&b);
 	lm_free(j.m);
@@ -209,17 +221,19 @@ static const char *const examples[] = { "lathe bench gemm --rows 8 --repeats 3 -
 
 const Cmd cmd_bench = {
 	.name = "bench",
-	.usage = "gemm|decode|prefill|train|start|frame [CKPT | --geometry CONFIG] [--dtype D] [--depth N] "
+	.usage = "gemm|decode|prefill|train|grpo|start|frame|fp8 [CKPT | --geometry CONFIG] [--dtype D] [--depth N] "
 		 "[--tokens N] [--batch B]",
 	.summary = "one measurement beside the machine's own limit",
 	.text = "Measures one thing several times, takes the median, measures what the machine could do at "
 		"best in the same call, and prints both and their ratio. decode: one-token forwards against "
 		"reading the weights and the cache once a token. prefill, gemm and train: against "
 		"multiply-adds "
-		"from registers; a step of train is gradients, clipping and AdamW. start: a whole process "
+		"from registers; a step of train is gradients, clipping and AdamW; grpo is whole iterations of it (16 problems, 8 "
+		"answers of --tokens tokens, one update), with seconds of each part and what one answer at a time would give. start: a whole process "
 		"from exec to its first token, against one that only "
 		"prints its version. frame: the workbench on a terminal of 200x60 until its first picture "
-		"stands, against the same.\n\n"
+		"stands, against the same. fp8: bytes read and written while a matrix becomes e4m3 in tiles of 1x128, against copying it; "
+		"with the seconds of a product of 512x512x4096 as Hopper's tensor cores form it.\n\n"
 		"Ratios taken side by side are worth more than single figures: machines are noisy.",
 	.opts = opts,
 	.examples = examples,

@@ -10,7 +10,7 @@
 
 static const Opt opts[] = {
 	OPT_PROMPT,
-	{ "precision-a", 0, OPT_STR, "RECIPE", "precision of A: native or bf16" },
+	{ "precision-a", 0, OPT_STR, "RECIPE", "precision of A, a name of `lathe help fp8`: native, bf16, fp8-v3, ..." },
 	{ "precision-b", 0, OPT_STR, "RECIPE", "precision of B" },
 	{ "attention-a", 0, OPT_STR, "FORM", "attention of A: naive (default) or absorbed" },
 	{ "attention-b", 0, OPT_STR, "FORM", "attention of B" },

@@ -200,7 +200,7 @@ static const Opt opts[] = {
 	{ "socket", 0, OPT_STR, "PATH", "listen at this path instead of under a name" },
 	{ "list", 0, OPT_FLAG, NULL, "list the engines that run, and end" },
 	{ "layers", 0, OPT_INT, "N", "load and run only the first N layers" },
-	{ "precision", 0, OPT_STR, "RECIPE", "native, or bf16: inputs of matrix products rounded to bf16" },
+	{ "precision", 0, OPT_STR, "RECIPE", "a name of `lathe help fp8`: native, bf16, fp8-v3, ..." },
 	{ "keep", 0, OPT_SIZE, "SIZE", "samples kept for viewers that come later (default 64M)" },
 	{ "exit-with-viewer", 0, OPT_FLAG, NULL, "end when the last viewer has left" },
 	{ "linger", 0, OPT_NUM, "SECONDS",

@@ -1,13 +1,13 @@
 /* cmd_eval.c - held-out problems with known answers: pass@1, pass@k (unbiased, Chen et al. 2021), maj@k, by level. */
+#include "base/utf8.h"
 #include "cli/cmd.h"
 #include "cli/model_args.h"
+#include "engine/exam.h"
 #include "script/run_file.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { EVAL_LEVELS = 64, EVAL_TOGETHER = 64, EVAL_K_MAX = 1024, EVAL_KS = 12 };
 
 static const Opt opts[] = {
 	{ "n", 'n', OPT_INT, "N", "problems (default 200)" },
@@ -19,149 +19,21 @@ static const Opt opts[] = {
 	{ 0 },
 };
 
-typedef struct Answer { int32_t *id; int64_t n; bool right; char *said; } Answer;
-typedef struct Level { int64_t n, right, all; } Level;
 typedef struct Eval {
 	const Args *a;
 	LatheModel *m;
 	RunFile *file;
-	int64_t n, k, base;        /* base: the problem that the batch at hand begins with */
-	double temperature;
-	Answer *answer;            /* of the batch at hand, k to a problem */
-	int64_t done;
-	double pass1, passk[EVAL_KS], majk[EVAL_KS];
-	Level level[EVAL_LEVELS];
+	ExamOptions o;
+	ExamResult r;
 } Eval;
 
-static void keep_token(int text, const LatheToken *t, bool eos, void *ud)
+static void shown(void *ud, bool right, const char *text)
 {
-	Answer *x = &((Eval *)ud)->answer[text];
-	if (!eos)
-		x->id[x->n++] = t->id;
-}
-
-static bool judge(Eval *v, int64_t problem, Answer *x, Err *e)
-{
-	const char *said;
-	char *text = lathe_decode(v->m, x->id, (size_t)x->n);
-	if (!text)
-		return err_set(e, E_5001, "out of memory for an answer");
-	bool ok = v->file->exam.judge(v->file->exam.ud, (uint64_t)problem, text, strlen(text), &x->right, &said, e);
-	free(x->said);
-	x->said = ok && said ? strdup(said) : NULL;
-	if (ok && v->done < args_int(v->a, "show", 0) && (x - v->answer) % v->k == 0)
-		fprintf(stderr, "%s %s\n", x->right ? "right" : "wrong", text);
-	free(text);
-	return ok;
-}
-
-/* The ks that are told: 1, 2, 4, ... below K, and K. 0 after the last. */
-static int64_t eval_k(int64_t K, int i)
-{
-	int64_t k = (int64_t)1 << i;
-	return k < K ? k : k < 2 * K && (k == K || k / 2 < K) ? K : 0;
-}
-
-/* The chance that k answers drawn from n, of which `right` are right, hold a right one: 1 - C(n-c,k)/C(n,k). */
-static double pass_at(int64_t n, int64_t right, int64_t k)
-{
-	double none = 1;
-	if (n - right < k)
-		return 1;
-	for (int64_t i = n - right + 1; i <= n; i++)
-		none *= 1 - (double)k / (double)i;
-	return 1 - none;
-}
-
-/* Is the answer that is given most often right? Ties go to the one that comes first. */
-static bool majority(const Answer *x, int64_t k)
-{
-	int64_t best = -1, most = 0;
-	for (int64_t i = 0; i < k; i++) {
-		int64_t same = 0;
-		for (int64_t j = 0; x[i].said && j < k; j++)
-			same += x[j].said && strcmp(x[j].said, x[i].said) == 0;
-		if (same > most) {
-			most = same;
-			best = i;
-		}
-	}
-	return best >= 0 && x[best].right;
-}
-
-static bool problem_count(Eval *v, int64_t problem, int level, Answer *x, Err *e)
-{
-	int64_t right = 0;
-	for (int64_t i = 0; i < v->k; i++) {
-		if (!judge(v, problem, &x[i], e))
-			return false;
-		right += x[i].right;
-	}
-	v->pass1 += (double)right / (double)v->k;
-	for (int i = 0; eval_k(v->k, i); i++) {
-		v->passk[i] += pass_at(v->k, right, eval_k(v->k, i));
-		v->majk[i] += majority(x, eval_k(v->k, i));
-	}
-	v->done++;
-	if (level >= 0 && level < EVAL_LEVELS) {
-		v->level[level].n++;
-		v->level[level].right += right;
-		v->level[level].all += v->k;
-	}
-	return true;
-}
-
-/* Problems [base, base + n): asked together, judged in order. */
-static bool eval_batch(Eval *v, int n, Err *e)
-{
-	LatheBatchText text[EVAL_K_MAX];
-	int level[EVAL_TOGETHER];
-	int32_t *prompt[EVAL_TOGETHER] = { 0 };
-	const Exam *x = &v->file->exam;
-	bool ok = true;
-	int asked = n / (int)v->k;
-	for (int i = 0; ok && i < asked; i++) {
-		const char *s;
-		size_t len, ids;
-		LatheError le = { 0 };
-		ok = x->ask(x->ud, (uint64_t)(v->base + i), &s, &len, &level[i], e) &&
-			(lathe_encode(v->m, s, len, false, &prompt[i], &ids, &le) || model_error(e, &le));
-		for (int64_t j = 0; ok && j < v->k; j++) {
-			int at = i * (int)v->k + (int)j;
-			text[at] = (LatheBatchText){ prompt[i], ids, x->max_new };
-			v->answer[at].n = 0;
-		}
-	}
-	LatheError le = { 0 };
-	LatheSessionOptions o = { .temperature = v->temperature, .seed = (uint64_t)args_int(v->a, "seed", 1) + (uint64_t)(v->base * v->k) };
-	ok = ok && (lathe_batch(v->m, &o, text, asked * (int)v->k, keep_token, v, &le) || model_error(e, &le));
-	for (int i = 0; ok && i < asked; i++)
-		ok = problem_count(v, v->base + i, level[i], v->answer + i * v->k, e);
-	for (int i = 0; i < asked; i++)
-		free(prompt[i]);
-	v->base += asked;
-	return ok;
-}
-
-static bool eval_all(Eval *v, Err *e)
-{
-	int together = v->k > EVAL_TOGETHER ? (int)v->k : EVAL_TOGETHER / (int)v->k * (int)v->k;
-	v->answer = calloc((size_t)together, sizeof *v->answer);
-	bool ok = v->answer != NULL;
-	for (int i = 0; ok && i < together; i++)
-		ok = (v->answer[i].id = malloc(sizeof(int32_t) * (size_t)(v->file->exam.max_new + 1))) != NULL;
-	if (!ok)
-		err_set(e, E_5001, "out of memory for answers");
-	while (ok && v->base < v->n) {
-		int64_t left = (v->n - v->base) * v->k;
-		ok = eval_batch(v, left < together ? (int)left : together, e);
-	}
-	for (int i = 0; v->answer && i < together; i++) {
-		free(v->answer[i].id);
-		free(v->answer[i].said);
-	}
-	free(v->answer);
-	return ok;
+	Buf b = BUF_INIT;
+	(void)ud;
+	safe_text(&b, text, strlen(text), SAFE_LF);
+	fprintf(stderr, "%s %s\n", right ? "right" : "wrong", buf_str(&b));
+	buf_done(&b);
 }
 
 static void ks_json(const Eval *v, Jout *j, const char *name, const double *sum)
@@ -169,9 +41,9 @@ static void ks_json(const Eval *v, Jout *j, const char *name, const double *sum)
 	char key[24];
 	jout_key(j, name);
 	jout_obj(j);
-	for (int i = 0; eval_k(v->k, i); i++) {
-		snprintf(key, sizeof key, "%lld", (long long)eval_k(v->k, i));
-		jout_knum(j, key, sum[i] / (double)v->done);
+	for (int i = 0; exam_k(v->r.k, i); i++) {
+		snprintf(key, sizeof key, "%lld", (long long)exam_k(v->r.k, i));
+		jout_knum(j, key, sum[i] / (double)v->r.n);
 	}
 	jout_end_obj(j);
 }
@@ -183,18 +55,18 @@ static void eval_json(const Eval *v, const char *task, Buf *b)
 	jout_init(&j, b);
 	jout_obj(&j);
 	jout_kstr(&j, "task", task);
-	jout_kint(&j, "n", v->done);
-	jout_kint(&j, "k", v->k);
-	jout_knum(&j, "temperature", v->temperature);
-	jout_knum(&j, "pass1", v->pass1 / (double)v->done);
-	ks_json(v, &j, "passk", v->passk);
-	ks_json(v, &j, "majk", v->majk);
+	jout_kint(&j, "n", v->r.n);
+	jout_kint(&j, "k", v->r.k);
+	jout_knum(&j, "temperature", v->o.temperature);
+	jout_knum(&j, "pass1", v->r.pass1 / (double)v->r.n);
+	ks_json(v, &j, "passk", v->r.passk);
+	ks_json(v, &j, "majk", v->r.majk);
 	jout_key(&j, "by_level");
 	jout_obj(&j);
-	for (int i = 0; i < EVAL_LEVELS; i++) {
+	for (int i = 0; i < EXAM_LEVELS; i++) {
 		snprintf(key, sizeof key, "%d", i);
-		if (v->level[i].n)
-			jout_knum(&j, key, (double)v->level[i].right / (double)v->level[i].all);
+		if (v->r.level[i].n)
+			jout_knum(&j, key, (double)v->r.level[i].right / (double)v->r.level[i].all);
 	}
 	jout_end_obj(&j);
 	jout_end_obj(&j);
@@ -203,16 +75,16 @@ static void eval_json(const Eval *v, const char *task, Buf *b)
 
 static void eval_text(const Eval *v, const char *task, Buf *b)
 {
-	double n = (double)v->done, p = v->pass1 / n;
-	buf_printf(b, "%s: %.1f %% of %lld held-out problems right (standard error %.1f), temperature %g\n", task, 100 * p, (long long)v->done,
-		100 * sqrt(p * (1 - p) / n), v->temperature);
-	for (int i = 1; eval_k(v->k, i); i++)
-		buf_printf(b, "  of %-4lld answers  one right %5.1f %%, the most frequent right %5.1f %%\n", (long long)eval_k(v->k, i),
-			100 * v->passk[i] / n, 100 * v->majk[i] / n);
-	for (int i = 1; i < EVAL_LEVELS; i++)
-		if (v->level[i].n)
-			buf_printf(b, "  level %-2d  %5.1f %%  of %lld\n", i, 100 * (double)v->level[i].right / (double)v->level[i].all,
-				(long long)v->level[i].n);
+	double n = (double)v->r.n, p = v->r.pass1 / n;
+	buf_printf(b, "%s: %.1f %% of %lld held-out problems right (standard error %.1f), temperature %g\n", task, 100 * p, (long long)v->r.n,
+		100 * sqrt(p * (1 - p) / n), v->o.temperature);
+	for (int i = 1; exam_k(v->r.k, i); i++)
+		buf_printf(b, "  of %-4lld answers  one right %5.1f %%, the most frequent right %5.1f %%\n", (long long)exam_k(v->r.k, i),
+			100 * v->r.passk[i] / n, 100 * v->r.majk[i] / n);
+	for (int i = 1; i < EXAM_LEVELS; i++)
+		if (v->r.level[i].n)
+			buf_printf(b, "  level %-2d  %5.1f %%  of %lld\n", i, 100 * (double)v->r.level[i].right / (double)v->r.level[i].all,
+				(long long)v->r.level[i].n);
 }
 
 static bool exam_open(Eval *v, const char *dir, Buf *task, Err *e)
@@ -233,7 +105,7 @@ static bool exam_open(Eval *v, const char *dir, Buf *task, Err *e)
 static int eval_run(Eval *v, const char *dir, Err *e)
 {
 	Buf task = BUF_INIT, b = BUF_INIT;
-	bool ok = exam_open(v, dir, &task, e) && eval_all(v, e);
+	bool ok = exam_open(v, dir, &task, e) && exam_run(v->m, &v->file->exam, &v->o, &v->r, e);
 	if (ok && args_has(v->a, "json"))
 		eval_json(v, buf_str(&task), &b);
 	else if (ok)
@@ -247,10 +119,11 @@ static int eval_run(Eval *v, const char *dir, Err *e)
 
 static int run(const Args *a, Err *e)
 {
-	Eval v = { .a = a, .n = args_int(a, "n", 200), .k = args_int(a, "k", 1), .temperature = args_num(a, "temperature", 1) };
+	Eval v = { .a = a, .o = { .n = args_int(a, "n", 200), .k = args_int(a, "k", 1), .temperature = args_num(a, "temperature", 1),
+		.seed = (uint64_t)args_int(a, "seed", 1), .show = args_int(a, "show", 0), .shown = shown } };
 	char *dir = NULL;
-	if (v.n < 1 || v.k < 1 || v.k > EVAL_K_MAX || v.temperature < 0) {
-		err_set(e, E_2003, "eval: --n and --k are at least 1, --k at most %d, --temperature not negative", EVAL_K_MAX);
+	if (v.o.n < 1 || v.o.k < 1 || v.o.k > EXAM_K_MAX || v.o.temperature < 0) {
+		err_set(e, E_2003, "eval: --n and --k are at least 1, --k at most %d, --temperature not negative", EXAM_K_MAX);
 		return err_exit(e);
 	}
 	v.m = model_open(a, args_at(a, 0), NULL, &dir, e);

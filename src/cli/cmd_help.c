@@ -4,6 +4,7 @@
 #include "config.h"
 #endif
 #include "cli/help.h"
+#include "script/api_doc.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #endif
 
 enum { PATH_LEN = 4400 };
-static const char *const sections[] = { "1", "7", "5", "3", NULL };
+static const char *const sections[] = { "1", "7", "5", "3", "3lua", NULL };
 
 /* The page in a folder of pages: the source tree's has no folder for each section. */
 static bool page_in(const char *dir, bool sections_apart, const char *topic, char out[PATH_LEN])
@@ -23,10 +24,10 @@ static bool page_in(const char *dir, bool sections_apart, const char *topic, cha
 	const char *prefix = !strncmp(topic, "lathe", 5) ? "" : "lathe-", *dot = strchr(topic, '.');
 	int n = (int)(dot ? (size_t)(dot - topic) : strlen(topic));
 	for (int i = 0; sections[i]; i++) {
+		size_t digit = sections_apart ? 1 : 0; /* man3 has 3lua, too */
 		if (dot && strcmp(dot + 1, sections[i]))
 			continue;
-		snprintf(out, PATH_LEN, "%s/%s%s%s%s%.*s.%s", dir, sections_apart ? "man" : "",
-			sections_apart ? sections[i] : "",
+		snprintf(out, PATH_LEN, "%s/%s%.*s%s%s%.*s.%s", dir, sections_apart ? "man" : "", (int)digit, sections[i],
 			sections_apart ? "/" : "", prefix, n, topic, sections[i]);
 		if (!access(out, R_OK))
 			return true;
@@ -171,6 +172,27 @@ static int print_man(const char *name, Buf *out, Err *e)
 	return err_exit(e);
 }
 
+/* The page lathe(3lua), or the editor's annotations. */
+static void print_lua(bool stubs, Buf *out, Err *e)
+{
+	char lua[PATH_LEN];
+	size_t n = 0;
+	Arena *a = arena_new("manual", 0);
+	const ApiDoc *d = NULL;
+	if (!cli_data_dir("lua", lua, sizeof lua))
+		err_set(e, E_4001, "lua: the folder of Lua modules is not there; install lathe, or run it from its build tree");
+	else if (!a)
+		err_set(e, E_5001, "out of memory for the manual");
+	else
+		d = api_docs(lua, a, &n, e);
+	if (d && stubs)
+		api_doc_stubs(d, n, out);
+	else if (d)
+		help_man_lua(d, n, out);
+	if (a)
+		arena_free(a);
+}
+
 static void print_names(bool examples, Buf *out)
 {
 	for (int i = 0; cmd_table[i]; i++) {
@@ -184,6 +206,8 @@ static void print_names(bool examples, Buf *out)
 static void print_topic(const char *topic, Buf *out, Err *e)
 {
 	char path[PATH_LEN];
+	if (!strcmp(topic, "lua"))
+		topic = "lathe.3lua";
 	const Cmd *c = cmd_find(topic);
 	if (page_find(topic, path))
 		show_page(path, out, e);
@@ -193,8 +217,8 @@ static void print_topic(const char *topic, Buf *out, Err *e)
 		help_program(out);
 	else
 		err_set(e, E_2003,
-			"help: no page about `%.60s`; topics are the commands and mla, moe, mtp, security, "
-			"determinism, probes, stream, scene.5",
+			"help: no page about `%.60s`; topics are the commands and mla, moe, mtp, grpo, security, "
+			"determinism, probes, stream, scene.5, lua",
 			topic);
 }
 
@@ -203,6 +227,8 @@ static int help_run(const Args *a, Err *e)
 	Buf b = BUF_INIT;
 	if (args_has(a, "man"))
 		print_man(args_str(a, "man", ""), &b, e);
+	else if (args_has(a, "lua") || args_has(a, "lua-stubs"))
+		print_lua(args_has(a, "lua-stubs"), &b, e);
 	else if (args_has(a, "names") || args_has(a, "examples"))
 		print_names(args_has(a, "examples"), &b);
 	else if (args_count(a))
@@ -217,6 +243,8 @@ static int help_run(const Args *a, Err *e)
 
 static const Opt help_opts[] = {
 	{ "man", 0, OPT_STR, "NAME", "print the manual page of a command (or of lathe) as mdoc" },
+	{ "lua", 0, OPT_FLAG, NULL, "print the manual page of the Lua module, lathe(3lua), as mdoc" },
+	{ "lua-stubs", 0, OPT_FLAG, NULL, "print lua/lathe.d.lua, annotations of the module for editors" },
 	{ "names", 0, OPT_FLAG, NULL, "print the names of all commands, one a line" },
 	{ "examples", 0, OPT_FLAG, NULL, "print the examples of all commands, one a line" },
 	{ NULL, 0, OPT_FLAG, NULL, NULL },
@@ -227,8 +255,8 @@ const Cmd cmd_help = {
 	.name = "help",
 	.usage = "[TOPIC]",
 	.summary = "the manual, page by page",
-	.text = "Without TOPIC, prints the list of commands. With a command's name, or one of mla, moe, mtp, "
-			"security, determinism, probes, stream and scene.5 (scene files), shows that manual "
+	.text = "Without TOPIC, prints the list of commands. With a command's name, or one of mla, moe, mtp, grpo, "
+			"security, determinism, probes, stream, scene.5 (scene files) and lua (the module of scripts), shows that manual "
 			"page: "
 			"through man when standard output is a terminal, else as plain text. It also works "
 			"where no man program is installed.",

@@ -83,6 +83,11 @@ static void json_model(Jout *j, const Info *x)
 	json_config_int(j, x, "layers", c->num_hidden_layers);
 	json_config_int(j, x, "hidden", c->hidden_size);
 	json_config_int(j, x, "heads", c->num_attention_heads);
+	jout_key(j, "attention");
+	if (x->has_config)
+		jout_str(j, c->attention[0] ? c->attention : "mla");
+	else
+		jout_null(j);
 	json_config_int(j, x, "vocab", c->vocab_size);
 	json_config_int(j, x, "experts", c->n_routed_experts);
 	json_config_int(j, x, "experts_per_token", c->n_routed_experts ? c->num_experts_per_tok : 0);
@@ -111,6 +116,7 @@ static void json_cache(Jout *j, const Info *x)
 	jout_kint(j, "mha", n.mha * BF16_BYTES);
 	jout_kint(j, "gqa8", n.gqa8 * BF16_BYTES);
 	jout_kint(j, "mqa", n.mqa * BF16_BYTES);
+	jout_kint(j, "own", n.own * BF16_BYTES);
 	jout_end_obj(j);
 }
 
@@ -195,12 +201,8 @@ static void text_experts(Buf *b, const Config *c)
 		   c->topk_method == TOPK_GREEDY ? "greedy" : "group-limited greedy");
 }
 
-static void text_attention(Buf *b, const Config *c)
+static void text_latent(Buf *b, const Config *c)
 {
-	label(b, "heads");
-	units_count(b, c->num_attention_heads);
-	buf_printf(b, ", each %lld + %lld rotary, values %lld\n", (long long)c->qk_nope_head_dim,
-		(long long)c->qk_rope_head_dim, (long long)c->v_head_dim);
 	label(b, "latent");
 	buf_printf(b, "%lld + %lld rotary; queries ", (long long)c->kv_lora_rank,
 		(long long)c->qk_rope_head_dim);
@@ -208,6 +210,27 @@ static void text_attention(Buf *b, const Config *c)
 		buf_printf(b, "%lld\n", (long long)c->q_lora_rank);
 	else
 		buf_adds(b, "direct\n");
+}
+
+static void text_other(Buf *b, const Config *c)
+{
+	label(b, "attention");
+	if (config_attention(c) == ATTN_GQA)
+		buf_printf(b, "%s, %lld heads for keys and values\n", c->attention, (long long)config_key_heads(c));
+	else
+		buf_printf(b, "%s, of a script; its parameters are not counted here\n", c->attention);
+}
+
+static void text_attention(Buf *b, const Config *c)
+{
+	label(b, "heads");
+	units_count(b, c->num_attention_heads);
+	buf_printf(b, ", each %lld + %lld rotary, values %lld\n", (long long)c->qk_nope_head_dim,
+		(long long)c->qk_rope_head_dim, (long long)c->v_head_dim);
+	if (config_attention(c) == ATTN_MLA)
+		text_latent(b, c);
+	else
+		text_other(b, c);
 	if (c->arch == ARCH_V32) {
 		label(b, "indexer");
 		buf_printf(b, "%lld heads of %lld, top ", (long long)c->index_n_heads,
@@ -226,7 +249,7 @@ static void text_cache(Buf *b, const Config *c)
 {
 	KvCount n = config_kv(c);
 	label(b, "cache, token");
-	units_bytes(b, (double)(n.mla * BF16_BYTES));
+	units_bytes(b, (double)(n.own * BF16_BYTES));
 	buf_adds(b, " in BF16; as MHA ");
 	units_bytes(b, (double)(n.mha * BF16_BYTES));
 	buf_adds(b, ", as MQA ");

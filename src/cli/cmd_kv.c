@@ -104,7 +104,7 @@ static bool kv_json(const Config *c, const Ask *q, Buf *b, Err *e)
 	jout_init(&j, b);
 	jout_obj(&j);
 	jout_kstr(&j, "model_type", c->model_type);
-	json_sizes(&j, c, q, &s, config_kv(c).mla);
+	json_sizes(&j, c, q, &s, config_kv(c).own);
 	jout_key(&j, "known");
 	jout_arr(&j);
 	for (size_t i = 0; config_known(i); i++) {
@@ -115,7 +115,7 @@ static bool kv_json(const Config *c, const Ask *q, Buf *b, Err *e)
 		jout_kstr(&j, "name", k->name);
 		jout_kstr(&j, "note", k->note);
 		json_sizes(&j, &k->config, q, &s,
-			k->kv_elements ? k->kv_elements : config_kv(&k->config).mla);
+			k->kv_elements ? k->kv_elements : config_kv(&k->config).own);
 		jout_end_obj(&j);
 	}
 	jout_end_arr(&j);
@@ -161,7 +161,7 @@ static bool text_known(Buf *b, const Ask *q, Err *e)
 		const KnownModel *k = config_known(i);
 		if (!sizes_take(&k->config, q, &s, e))
 			return false;
-		int64_t token = (k->kv_elements ? k->kv_elements : config_kv(&k->config).mla) * q->bytes;
+		int64_t token = (k->kv_elements ? k->kv_elements : config_kv(&k->config).own) * q->bytes;
 		buf_printf(b, "  %-18s", k->name);
 		cell_bytes(b, (double)token, 10);
 		cell_bytes(b, (double)token * (double)q->context * (double)q->batch, 13);
@@ -186,6 +186,11 @@ static bool kv_text(const Config *c, const Ask *q, const char *name, Buf *b, Err
 	}
 	buf_printf(b, ", cache in %s\n\n", q->dtype);
 	text_kinds(b, &s);
+	if (config_attention(c) != ATTN_MLA) {
+		buf_printf(b, "  This model's attention is %s: it keeps ", c->attention);
+		units_bytes(b, (double)(config_kv(c).own * q->bytes));
+		buf_adds(b, " per token.\n");
+	}
 	if (c->arch == ARCH_V32) {
 		buf_adds(b, "  The indexer keeps ");
 		units_bytes(b, (double)(c->num_hidden_layers * c->index_head_dim * q->bytes));

@@ -13,22 +13,33 @@ static const Opt opts[] = {
 	{ "tokens", 'n', OPT_INT, "N", "how many tokens to generate at most (default 128)" },
 	{ "watch", 0, OPT_STR, "NAMES",
 	  "probes to record, separated by blanks, as \"layers.*.moe.topk logits\"; default: what the scenes "
-	  "show" },
+	  "show, but for attention itself; with + in front: these besides" },
 	{ "temperature", 't', OPT_NUM, "T", "0 is greedy (default 0.8)" },
 	OPT_ATTENTION,
-	{ "precision", 0, OPT_STR, "RECIPE", "native or bf16" },
+	{ "precision", 0, OPT_STR, "RECIPE", "a name of `lathe help fp8`: native, bf16, fp8-v3, ..." },
 	OPT_LAYERS,
 	{ 0 },
 };
 
-/* What home, router, cache and token look at. */
+/* What the scenes look at. Not attention itself, which grows with the square of the text. */
 static const char scene_probes[] = "layers.*.moe.scores layers.*.moe.bias layers.*.moe.group_sum "
 				   "layers.*.moe.group_kept layers.*.moe.topk "
-				   "layers.*.moe.weights layers.*.attn.c_KV";
+				   "layers.*.moe.weights layers.*.moe.entropy "
+				   "layers.*.moe.topk_unbiased layers.*.moe.norms "
+				   "layers.*.attn.c_KV layers.*.latent.* engine.forms lens.p lens.top diff.about model.tensors";
 
 enum { WATCH_MAX = 64 };
 
 /* Splits list in place. */
+/* "+ NAMES": those that the scenes look at, and these. */
+static char *probes_named(const char *s)
+{
+	char *list = malloc(sizeof scene_probes + strlen(s) + 1);
+	if (list)
+		sprintf(list, "%s%s%s", *s == '+' ? scene_probes : "", *s == '+' ? " " : "", s + (*s == '+'));
+	return list;
+}
+
 static bool watch_list(char *list, const char **watch, Err *e)
 {
 	int n = 0;
@@ -60,7 +71,7 @@ static bool record_prompt(const Args *a, OnceOptions *o, int32_t **ids, Err *e)
 static int record_run(const Args *a, OnceOptions *o, Err *e)
 {
 	const char *watch[WATCH_MAX + 1];
-	char *list = strdup(args_str(a, "watch", scene_probes)), *path = cli_ckpt_path(args_at(a, 0), e);
+	char *list = probes_named(args_str(a, "watch", scene_probes)), *path = cli_ckpt_path(args_at(a, 0), e);
 	int32_t *ids = NULL;
 	Once *x = NULL;
 	o->watch = watch;
@@ -99,7 +110,8 @@ static int run(const Args *a, Err *e)
 }
 
 static const char *const examples[] = { "lathe record @tiny -p \"Once upon a time\" -n 20 -o story.rec",
-	"lathe record @tiny -p \"1 + 2 =\" -n 4 --watch \"layers.*.resid_post logits\" -o sum.rec", NULL };
+	"lathe record @tiny -p \"1 + 2 =\" -n 4 --watch \"layers.*.resid_post logits\" -o sum.rec",
+	"lathe record @tiny -p \"1 + 2 =\" -n 8 --watch \"+ layers.*.attn.probs\" -o heads.rec", NULL };
 
 const Cmd cmd_record = {
 	.name = "record",

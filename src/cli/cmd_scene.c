@@ -19,8 +19,10 @@ static const Opt opts[] = {
 	{ "ids", 0, OPT_STR, "1,2,3", "run these token ids through CKPT first" },
 	{ "tokens", 'n', OPT_INT, "N", "tokens to generate after the prompt (default 48)" },
 	{ "layers", 0, OPT_INT, "N", "load and run only the first N layers" },
+	{ "against", 0, OPT_STR, "WITH", "what the diff scene compares with: a precision (default bf16), absorbed, a checkpoint (@NAME, or a path with a '/'), or \"text ...\"" },
 	{ "size", 0, OPT_STR, "WxH", "columns and rows (default 80x24)" },
 	{ "as", 0, OPT_STR, "FORMAT", "text, ansi, svg, png, csv or json (default text)" },
+	{ "record", 0, OPT_STR, "FILE", "keep what the picture was drawn from, for --replay; an existing file is not overwritten" },
 	{ "keys", 0, OPT_STR, "KEYS", "keys pressed before the picture is taken, as in \"2jj<Tab>#\"" },
 	{ "theme", 0, OPT_STR, "NAME", "dark, light or mono" },
 	{ "ascii", 0, OPT_FLAG, NULL, "plain ASCII characters only" },
@@ -40,37 +42,70 @@ static bool size_parse(const char *s, Size *out, Err *e)
 	return true;
 }
 
+/* A picture in the making: its screen, what that has been told, and the engine it was told by (NULL: a recording). */
+typedef struct Shot { App *app; Store *s; Once *x; uint64_t seen; } Shot;
+
+static bool shot_copy(Shot *k, Err *e)
+{
+	const Sample *x;
+	for (uint64_t at = k->seen; (at = store_next(once_store(k->x), at, &x)) != 0; k->seen = at)
+		if (!store_add(k->s, x))
+			return err_set(e, E_5001, "scene: out of memory");
+	return true;
+}
+
+/* Draws, and does what the screen asks of its engine then, until it asks nothing more. What the engine refuses the screen says. */
+static bool settle(Shot *k, Grid *g, Err *e)
+{
+	enum { ROUNDS = 16 };
+	bool asked = true;
+	for (int i = 0; asked && i < ROUNDS; i++) {
+		const char *json;
+		app_draw(k->app, k->s, g, 0);
+		asked = false;
+		while ((json = app_take_command(k->app)) != NULL) {
+			Err no = { 0 };
+			if (!k->x || strncmp(json, "{\"cmd\"", 6) != 0)
+				continue;
+			asked = true;
+			if (!once_order(k->x, json, &no))
+				app_message(k->app, true, no.text);
+			if (!shot_copy(k, e))
+				return false;
+		}
+	}
+	return true;
+}
+
 /* Presses keys; each is looked at on a freshly drawn screen, as by a person. */
-static bool press(App *a, Store *s, Size z, const char *keys, Err *e)
+static bool press(Shot *k, Size z, const char *keys, Err *e)
 {
 	Grid *g = grid_new(z.w, z.h);
 	if (!g)
 		return err_set(e, E_5001, "scene: out of memory");
-	bool ok = true;
+	bool ok = settle(k, g, e);
 	while (ok && *keys) {
-		Key k;
-		size_t n = key_parse(keys, &k);
+		Key key;
+		size_t n = key_parse(keys, &key);
 		if (n == 0) {
-			ok = err_set(e, E_2003,
-				"--keys: \"%.20s\" is no key; names are like <Tab>, <Enter>, <C-c>", keys);
+			ok = err_set(e, E_2003, "--keys: \"%.20s\" is no key; names are like <Tab>, <Enter>, <C-c>", keys);
 		} else {
-			app_draw(a, s, g, 0);
-			app_key(a, s, k);
+			app_key(k->app, k->s, key);
 			keys += n;
+			ok = settle(k, g, e);
 		}
 	}
 	grid_free(g);
 	return ok;
 }
 
-static bool picture(const Args *a, App *app, Store *s, Buf *out, Err *e)
+static bool picture(const Args *a, Shot *k, Buf *out, Err *e)
 {
 	Size z;
 	/* --json is the same as --as json. */
 	const char *format = args_has(a, "json") ? "json" : args_str(a, "as", "text");
-	return size_parse(args_str(a, "size", "80x24"), &z, e) &&
-		press(app, s, z, args_str(a, "keys", ""), e) &&
-		app_export(app, s, format, z.w, z.h, out, e);
+	return size_parse(args_str(a, "size", "80x24"), &z, e) && press(k, z, args_str(a, "keys", ""), e) &&
+		app_export(k->app, k->s, format, z.w, z.h, out, e);
 }
 
 /* What the scene's app asks the engine to watch, as patterns for a run in this process. */
@@ -91,17 +126,44 @@ static size_t watched(App *app, char *list[SCENE_WATCH])
 	return n;
 }
 
-static bool store_copy(Store *to, const Store *from)
+/* What a live screen leaves undone because it would be noticed is done here: the picture was asked for. */
+static bool costly_done(const char *scene, Once *x, Err *e)
 {
-	const Sample *x;
-	for (uint64_t at = 0; (at = store_next(from, at, &x)) != 0;)
-		if (!store_add(to, x))
+	static const struct { const char *scene, *topic, *order; } need[] = {
+		{ "trace", "lens.p", "{\"cmd\":\"look\",\"patterns\":[\"lens.p\"]}" }, { "diff", "diff.about", "{\"cmd\":\"compare\"}" },
+	};
+	for (size_t i = 0; i < sizeof need / sizeof *need; i++)
+		if (strcmp(scene, need[i].scene) == 0 && !store_last(once_store(x), need[i].topic) && !once_order(x, need[i].order, e))
 			return false;
 	return true;
 }
 
-/* Runs the prompt in this process and leaves all that a live screen would have got in s. */
-static bool scene_run_model(const Args *a, App *app, Store *s, Err *e)
+/* The text has been made: it is compared with what --against says. */
+static bool compare_order(const Args *a, Once *x, Err *e)
+{
+	const char *with = args_str(a, "against", "");
+	char *path = NULL;
+	Buf b = BUF_INIT;
+	Jout j;
+	bool form = strcmp(with, "absorbed") == 0 || strcmp(with, "naive") == 0, text = strncmp(with, "text ", 5) == 0,
+	     ckpt = !text && (strchr(with, '/') || with[0] == '@');
+	if (!args_has(a, "against"))
+		return costly_done(args_at(a, 0), x, e);
+	if (ckpt && !(path = cli_ckpt_path(with, e)))
+		return false;
+	jout_init(&j, &b);
+	jout_obj(&j);
+	jout_kstr(&j, "cmd", "compare");
+	jout_kstr(&j, form ? "form" : text ? "text" : ckpt ? "path" : "precision", text ? with + 5 : ckpt ? path : with);
+	jout_end_obj(&j);
+	bool ok = once_order(x, buf_str(&b), e);
+	buf_done(&b);
+	free(path);
+	return ok;
+}
+
+/* Runs the prompt in this process and leaves all that a live screen would have got in the shot's store. */
+static bool scene_run_model(const Args *a, Shot *k, Err *e)
 {
 	char *list[SCENE_WATCH], *dir = cli_ckpt_path(args_at(a, 1), e);
 	if (!dir)
@@ -112,7 +174,7 @@ static bool scene_run_model(const Args *a, App *app, Store *s, Err *e)
 		free(dir);
 		return false;
 	}
-	size_t n = watched(app, list);
+	size_t n = watched(k->app, list);
 	OnceOptions o = { .threads = cli_threads(a),
 		.layers = args_int(a, "layers", 0),
 		.memory_limit = cli_memory_limit(a),
@@ -123,9 +185,8 @@ static bool scene_run_model(const Args *a, App *app, Store *s, Err *e)
 		.n_ids = n_ids,
 		.watch = (const char *const *)list,
 		.keep = SCENE_KEEP };
-	Once *x = once_run(dir, &o, e);
-	bool ok = x && (store_copy(s, once_store(x)) || err_set(e, E_5001, "scene: out of memory"));
-	once_free(x);
+	k->x = once_run(dir, &o, e);
+	bool ok = k->x && compare_order(a, k->x, e) && shot_copy(k, e);
 	for (size_t i = 0; i < n; i++)
 		free(list[i]);
 	free(ids);
@@ -133,7 +194,26 @@ static bool scene_run_model(const Args *a, App *app, Store *s, Err *e)
 	return ok;
 }
 
-static bool fill(const Args *a, App *app, Store *s, Err *e)
+/* All that was told, into a new file. */
+static bool shot_record(const Args *a, const Shot *k, Err *e)
+{
+	Buf b = BUF_INIT;
+	Jout j;
+	if (!args_has(a, "record"))
+		return true;
+	if (!k->x)
+		return err_set(e, E_2003, "--record: a recording is drawn already; it needs a model with -p TEXT");
+	jout_init(&j, &b);
+	jout_obj(&j);
+	jout_kstr(&j, "cmd", "record");
+	jout_kstr(&j, "path", args_str(a, "record", ""));
+	jout_end_obj(&j);
+	bool ok = once_order(k->x, buf_str(&b), e) && once_order(k->x, "{\"cmd\":\"record_stop\"}", e);
+	buf_done(&b);
+	return ok;
+}
+
+static bool fill(const Args *a, Shot *k, Err *e)
 {
 	bool ckpt = args_count(a) > 1, replay = args_has(a, "replay");
 	if (ckpt == replay)
@@ -142,11 +222,11 @@ static bool fill(const Args *a, App *app, Store *s, Err *e)
 		return err_set(e, E_2003, "scene: one of -p TEXT and --ids 1,2,3 is needed to run %s",
 			args_at(a, 1));
 	for (int i = 1; replay && args_nth(a, "replay", i); i++)
-		if (!runs_beside(s, args_nth(a, "replay", i), e))
+		if (!runs_beside(k->s, args_nth(a, "replay", i), e))
 			return false;
 	if (replay)
-		return record_load(args_nth(a, "replay", 0), s, NULL, e);
-	return scene_run_model(a, app, s, e);
+		return record_load(args_nth(a, "replay", 0), k->s, NULL, e);
+	return scene_run_model(a, k, e);
 }
 
 static void list_text(App *app, Buf *out)
@@ -163,15 +243,15 @@ static bool scene_print(const Args *a, const char *scenes, Buf *out, Err *e)
 		.theme = args_str(a, "theme", NULL),
 		.ascii = args_has(a, "ascii"),
 		.replay = args_has(a, "replay") };
-	App *app = app_new(&o, e);
-	Store *s = store_new(SCENE_KEEP);
-	bool ok = app && (s || err_set(e, E_5001, "scene: out of memory"));
+	Shot k = { .app = app_new(&o, e), .s = store_new(SCENE_KEEP) };
+	bool ok = k.app && (k.s || err_set(e, E_5001, "scene: out of memory"));
 	if (ok && args_count(a) == 0)
-		list_text(app, out);
+		list_text(k.app, out);
 	else if (ok)
-		ok = fill(a, app, s, e) && picture(a, app, s, out, e);
-	app_free(app);
-	store_free(s);
+		ok = fill(a, &k, e) && picture(a, &k, out, e) && shot_record(a, &k, e);
+	app_free(k.app);
+	once_free(k.x);
+	store_free(k.s);
 	return ok;
 }
 
@@ -195,6 +275,8 @@ static const char *const examples[] = {
 	"lathe scene home @tiny -p \"Once upon a time\"",
 	"lathe scene router @tiny -p \"Once upon a time\" --size 120x40 --as svg > router.svg",
 	"lathe scene token @tiny -p \"1 + 2 =\" --keys \"k<Tab>\" --as json",
+	"lathe scene trace @reason -p \"a17+26=<think>\" --size 120x40 --keys \":token 12<Enter>b\"",
+	"lathe scene diff @domains -p \"once upon a time\" --against absorbed",
 	NULL,
 };
 
@@ -207,7 +289,8 @@ const Cmd cmd_scene = {
 		"The formats text and ansi are for terminals and logs, svg and png are pictures (when built "
 		"with cairo), csv and json are the data behind all panes of the scene: csv has the columns "
 		"pane, row, column, value, text. With --keys the picture is taken after these keys were "
-		"pressed, so anything that the screen can show can be printed.",
+		"pressed, so anything that the screen can show can be printed: what a scene asks of its engine then (a branch, a "
+		"tensor's figures, a comparison) is done here, too. --record keeps all of it for --replay.",
 	.opts = opts,
 	.examples = examples,
 	.min_args = 0,

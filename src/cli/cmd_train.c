@@ -1,23 +1,12 @@
 /* cmd_train.c - a training run from the terminal: one line of progress there, a line of JSON a step elsewhere. */
-#include "cli/cmd.h"
-#include "cli/run_setup.h"
+#include "cli/run_loop.h"
 #include "base/clock.h"
 #include "base/utf8.h"
-#include "engine/train_watch.h"
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-static volatile sig_atomic_t stopped_by;
-
-static void on_signal(int sig)
-{
-	stopped_by = sig;
-}
 
 enum { SAMPLE_TOKENS = 64 };
 static const Opt opts[] = { OPT_RUN,
@@ -66,46 +55,21 @@ static void step_json(const StepReport *r, const Buf *sample, Buf *b)
 	buf_addc(b, '\n');
 }
 
-static void time_text(Buf *b, double s)
-{
-	if (s < 60)
-		buf_printf(b, "%.0f s", s);
-	else if (s < 3600)
-		buf_printf(b, "%d:%02d", (int)s / 60, (int)s % 60);
-	else
-		buf_printf(b, "%d h %02d min", (int)(s / 3600), (int)s / 60 % 60);
-}
-
-static int terminal_width(void)
-{
-	struct winsize ws = { 0 };
-	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 0 ? ws.ws_col : 80;
-}
-
-/* Appends a field unless the line would be wider than the terminal then. */
-static void line_field(Buf *b, size_t from, const char *name, int digits, double v, const char *unit)
-{
-	char text[64];
-	snprintf(text, sizeof text, "  %s%.*f%s", name, digits, v, unit);
-	if (b->len - from + strlen(text) < (size_t)terminal_width())
-		buf_adds(b, text);
-}
-
 /* The first fields are the ones that a narrow terminal keeps. */
 static void step_line(const Loop *l, const StepReport *r, Buf *b)
 {
 	buf_adds(b, "\r\033[K");
 	size_t from = b->len;
 	buf_printf(b, "step %lld/%lld  loss %.4f  ", (long long)r->step, (long long)l->run.stop, r->main);
-	time_text(b, l->seconds * (double)(l->run.stop - r->step));
+	run_time_text(b, l->seconds * (double)(l->run.stop - r->step));
 	buf_adds(b, " left");
 	if (!isnan(r->held_out))
-		line_field(b, from, "held out ", 4, r->held_out, "");
+		run_field(b, from, "held out ", 4, r->held_out, "");
 	if (r->n_mtp)
-		line_field(b, from, "MTP ", 4, r->mtp[0], "");
-	line_field(b, from, "", 1, r->tok_per_s / 1000, " Ktok/s");
-	line_field(b, from, "MaxVio ", 2, r->maxvio, "");
-	line_field(b, from, "norm ", 2, r->grad_norm, "");
+		run_field(b, from, "MTP ", 4, r->mtp[0], "");
+	run_field(b, from, "", 1, r->tok_per_s / 1000, " Ktok/s");
+	run_field(b, from, "MaxVio ", 2, r->maxvio, "");
+	run_field(b, from, "norm ", 2, r->grad_norm, "");
 	if (!isnan(r->held_out) || l->sample.len)
 		buf_addc(b, '\n');
 	if (l->sample.len) {
@@ -124,100 +88,30 @@ static bool tell(Loop *l, const StepReport *r, Err *e)
 	bool ok = cli_out(&b, e) && (fflush(stdout) == 0 || err_errno(e, "write", "standard output"));
 	buf_done(&b);
 	if (!ok && l->terminal) { /* the terminal is gone: the run ends as by its signal, and is saved */
-		stopped_by = SIGHUP;
+		run_stop_by(SIGHUP);
 		err_clear(e);
 		return true;
 	}
 	return ok;
 }
 
-static void note(const char *text)
+static bool change(void *ud, const char *name, const char *value, Err *e)
 {
-	if (text[0])
-		fprintf(stderr, "lathe: %s\n", text);
-}
-
-/* --- changes while running: NAME=VALUE lines in OUT/live, read again when the file has changed --- */
-
-static void live_line(Loop *l, char *line)
-{
-	char *eq = strchr(line, '=');
-	Err e = { 0 };
-	if (!eq)
-		return;
-	*eq = 0;
-	if (!settings_change(train_settings(l->run.train), line, eq + 1, &e))
-		note(e.text);
-	else
-		fprintf(stderr, "lathe: step %lld: %s = %s\n", (long long)train_at(l->run.train), line, eq + 1);
-}
-
-static void live_read(Loop *l)
-{
-	char path[4200], line[256];
-	struct stat st;
-	snprintf(path, sizeof path, "%s/live", l->run.out);
-	if (stat(path, &st) != 0 || (st.st_mtim.tv_sec == l->live.tv_sec && st.st_mtim.tv_nsec == l->live.tv_nsec))
-		return;
-	l->live = st.st_mtim;
-	FILE *f = fopen(path, "r");
-	while (f && fgets(line, sizeof line, f)) {
-		line[strcspn(line, "\r\n")] = 0;
-		live_line(l, line);
-	}
-	if (f)
-		fclose(f);
+	const Loop *l = ud;
+	return settings_change(train_settings(l->run.start.train), name, value, e);
 }
 
 /* --- the loop --- */
 
-static bool is_due(int64_t every, int64_t step)
-{
-	return every > 0 && step % every == 0;
-}
-
-static bool was_stopped(void)
-{
-	return stopped_by != 0;
-}
-
-/* Each line of text as a note, and no more of it. */
-static void notes(Buf *b)
-{
-	for (char *line = b->s, *end; b->len && line && (end = strchr(line, '\n')); line = end + 1) {
-		*end = 0;
-		note(line);
-	}
-	buf_clear(b);
-}
-
-static bool take_orders(Loop *l)
-{
-	Buf b = BUF_INIT;
-	bool end = l->watch && train_watch_orders(l->watch, was_stopped, &b);
-	notes(&b);
-	buf_done(&b);
-	return end;
-}
-
-static void watch_begin(Loop *l)
-{
-	Buf b = BUF_INIT;
-	TrainWatchOptions o = { .out = l->run.out, .stop = l->run.stop };
-	l->watch = train_watch_new(l->run.train, &o, &b);
-	notes(&b);
-	buf_done(&b);
-}
-
 /* Held-out loss and a sample of text, when they are due, and telling all of it. */
 static bool loop_look(Loop *l, StepReport *r, bool over, Err *e)
 {
-	Train *t = l->run.train;
+	Train *t = l->run.start.train;
 	const TrainSettings *s = train_settings(t);
 	buf_clear(&l->sample);
-	if ((is_due(s->eval_every, r->step) || (over && s->eval_every > 0)) && !train_eval(t, &r->held_out, e))
+	if ((run_is_due(s->eval_every, r->step) || (over && s->eval_every > 0)) && !train_eval(t, &r->held_out, e))
 		return false;
-	if (is_due(s->sample_every, r->step) && !train_sample(t, SAMPLE_TOKENS, &l->sample, e))
+	if (run_is_due(s->sample_every, r->step) && !train_sample(t, SAMPLE_TOKENS, &l->sample, e))
 		return false;
 	if (l->watch)
 		train_watch_step(l->watch, r, l->seconds * (double)(l->run.stop - r->step));
@@ -229,84 +123,50 @@ static bool loop_look(Loop *l, StepReport *r, bool over, Err *e)
 /* One step and what comes after it. *over: the run is to end. */
 static bool loop_step(Loop *l, bool *over, Err *e)
 {
-	Train *t = l->run.train;
+	Train *t = l->run.start.train;
 	const TrainSettings *s = train_settings(t);
 	StepReport r;
-	live_read(l);
-	*over = l->ordered = take_orders(l);
-	if (*over || stopped_by) {
+	run_live(&l->run, &l->live, change, l);
+	*over = l->ordered = run_orders(l->watch);
+	if (*over || run_was_stopped()) {
 		*over = true;
 		return true;
 	}
 	if (!train_step(t, &r, e))
 		return false;
 	l->seconds = l->seconds > 0 ? 0.95 * l->seconds + 0.05 * r.seconds : r.seconds;
-	*over = r.step >= l->run.stop || stopped_by;
+	*over = r.step >= l->run.stop || run_was_stopped();
 	if (!loop_look(l, &r, *over, e))
 		return false;
-	*over |= stopped_by != 0;
+	*over |= run_was_stopped();
 	if (s->patience > 0 && train_worse(t) >= s->patience) {
 		fprintf(stderr, "lathe: step %lld: no better held-out loss in %lld evaluations; stopping\n", (long long)r.step,
 			(long long)s->patience);
 		*over = true;
 	}
-	return *over || !is_due(s->checkpoint_every, r.step) || train_save(t, l->run.out, e);
-}
-
-/* Where the run begins: nothing, the newest checkpoint of its own folder, or one of another run. */
-static bool loop_place(Loop *l, const Args *a, Buf *text, Err *e)
-{
-	bool used = false, found = false;
-	if (!train_claim(l->run.train, l->run.out, l->run.tokenizer, &used, e))
-		return false;
-	if (args_has(a, "resume")) {
-		if (!train_resume(l->run.train, l->run.out, &found, text, e))
-			return false;
-		if (!found)
-			fprintf(stderr, "lathe: %s: no checkpoint yet; beginning\n", l->run.out);
-		return true;
-	}
-	if (used)
-		return err_set(e, E_2003, "%s: holds checkpoints of a run; --resume goes on from them, --out DIR begins elsewhere", l->run.out);
-	return !args_has(a, "fork") || train_load(l->run.train, args_str(a, "fork", ""), text, e);
-}
-
-static bool loop_begin(Loop *l, const Args *a, Err *e)
-{
-	Buf text = BUF_INIT;
-	bool ok = loop_place(l, a, &text, e);
-	note(buf_str(&text));
-	buf_done(&text);
-	l->from = train_at(l->run.train);
-	if (l->run.plus >= 0)
-		l->run.stop = l->from + l->run.plus;
-	return ok;
+	return *over || !run_is_due(s->checkpoint_every, r.step) || train_save(t, l->run.out, e);
 }
 
 static int loop_run(Loop *l, const Args *a, Err *e)
 {
-	struct sigaction act = { .sa_handler = on_signal };
-	sigemptyset(&act.sa_mask);
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGTERM, &act, NULL);
-	sigaction(SIGHUP, &act, NULL);
-	if (!loop_begin(l, a, e))
+	run_signals();
+	if (!run_from(&l->run, a, &l->from, e))
 		return err_exit(e);
 	bool over = l->from >= l->run.stop, ok = true;
 	if (!over)
-		watch_begin(l);
+		l->watch = run_watch(&l->run, NULL);
 	while (ok && !over)
 		ok = loop_step(l, &over, e);
-	if (l->terminal && train_at(l->run.train) > l->from)
+	if (l->terminal && train_at(l->run.start.train) > l->from)
 		putchar('\n');
-	ok = ok && train_save(l->run.train, l->run.out, e);
+	ok = ok && train_save(l->run.start.train, l->run.out, e);
 	if (!ok)
 		return err_exit(e);
-	if (stopped_by || (l->ordered && train_at(l->run.train) < l->run.stop)) {
-		fprintf(stderr, "lathe: stopped after step %lld; `--resume` goes on\n", (long long)train_at(l->run.train));
-		return 128 + (stopped_by ? stopped_by : SIGINT);
+	if (run_was_stopped() || (l->ordered && train_at(l->run.start.train) < l->run.stop)) {
+		fprintf(stderr, "lathe: stopped after step %lld; `--resume` goes on\n", (long long)train_at(l->run.start.train));
+		return 128 + (run_was_stopped() ? run_stopped_by() : SIGINT);
 	}
-	if (!train_finish(l->run.train, l->run.out, DT_BF16, l->run.tokenizer, e))
+	if (!train_finish(l->run.start.train, l->run.out, DT_BF16, l->run.start.tokenizer, e))
 		return err_exit(e);
 	if (l->terminal)
 		printf("the model is in %s/model\n", l->run.out);
@@ -323,28 +183,9 @@ static int run(const Args *a, Err *e)
 	return status;
 }
 
-/* The table of settings: name, what it is when not given, what it does. */
 static void settings_text(Buf *b)
 {
-	buf_adds(b, "Settings, with the value that each has when it is not given ('*': may be changed while running):\n\n");
-	for (const Setting *s = settings_table(); s->name; s++) {
-		Buf usual = BUF_INIT;
-		if (s->kind == SETTING_WORD) {
-			const char *w = s->words;
-			for (int i = (int)s->usual; i > 0; i--)
-				w += strcspn(w, " ") + 1;
-			buf_printf(&usual, "%.*s", (int)strcspn(w, " "), w);
-		} else if (s->kind == SETTING_FLAG) {
-			buf_adds(&usual, s->usual != 0 ? "true" : "false");
-		} else {
-			buf_printf(&usual, "%g", s->usual);
-		}
-		buf_printf(b, "  %c %-16s %-9s %s", s->live ? '*' : ' ', s->name, buf_str(&usual), s->help);
-		if (s->words)
-			buf_printf(b, " (%s)", s->words);
-		buf_addc(b, '\n');
-		buf_done(&usual);
-	}
+	run_settings_text(b, settings_table());
 }
 
 static const char *const examples[] = { "lathe train addition --steps 2 --out run-addition",

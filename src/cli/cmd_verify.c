@@ -1,8 +1,11 @@
 /* cmd_verify.c - a checkpoint against stored probes. */
 #include "cli/cmd.h"
 #include "cli/model_args.h"
-#include "cli/verify_train.h"
+#include "cli/verify_cases.h"
 #include "engine/verify.h"
+#include "engine/verify_fp8.h"
+#include "engine/verify_rl.h"
+#include "engine/verify_train.h"
 #include "base/utf8.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +18,12 @@ static const Opt opts[] = {
 		"naive or absorbed (default: absorbed with --decode, else naive)" },
 	{ "chunk", 0, OPT_INT, "N", "process N tokens at a time through the cache" },
 	{ "decode", 0, OPT_FLAG, NULL, "process token by token through the cache" },
-	{ "precision", 0, OPT_STR, "RECIPE", "native or bf16" },
+	{ "precision", 0, OPT_STR, "RECIPE", "a name of `lathe help fp8`: native, bf16, fp8-v3, ..." },
 	OPT_LAYERS,
 	{ "train", 0, OPT_STR, "DIR", "gradients, AdamW steps and bias updates stored in DIR, instead of "
 		"probes" },
+	{ "rl", 0, OPT_STR, "FILE|DIR", "losses of reinforcement learning stored in FILE, or sampled answers with a checkpoint in DIR" },
+	{ "fp8", 0, OPT_STR, "FILE", "encodings, quantised matrices and accumulations stored in FILE" },
 	{ 0 },
 };
 
@@ -99,6 +104,15 @@ static int verify_model(const Args *a, LatheModel *m, const char *dir, Err *e)
 	return status;
 }
 
+static int verify_stored(const Args *a, Err *e)
+{
+	Cases r = { 0 };
+	bool ran = args_has(a, "train") ? verify_train(args_str(a, "train", ""), cli_threads(a), &r, e)
+		: args_has(a, "rl") ? verify_rl(args_str(a, "rl", ""), cli_threads(a), &r, e)
+		: verify_fp8(args_str(a, "fp8", ""), cli_threads(a), &r, e);
+	return cli_verify_cases(a, &r, ran, e);
+}
+
 static int run(const Args *a, Err *e)
 {
 	if (args_has(a, "chunk") && args_int(a, "chunk", 0) < 1) {
@@ -106,12 +120,12 @@ static int run(const Args *a, Err *e)
 			(long long)args_int(a, "chunk", 0));
 		return err_exit(e);
 	}
-	if (args_has(a, "train") == (args_count(a) > 0)) {
-		err_set(e, E_2003, "verify: a checkpoint, or --train DIR");
+	if (args_has(a, "train") + args_has(a, "rl") + args_has(a, "fp8") + (args_count(a) > 0) != 1) {
+		err_set(e, E_2003, "verify: a checkpoint, --train DIR, --rl FILE or --fp8 FILE");
 		return err_exit(e);
 	}
-	if (args_has(a, "train"))
-		return cli_verify_train(a, args_str(a, "train", ""), e);
+	if (args_count(a) == 0)
+		return verify_stored(a, e);
 	char *dir = NULL;
 	LatheModel *m = model_open(a, args_at(a, 0), "precision", &dir, e);
 	int status = m ? verify_model(a, m, dir, e) : err_exit(e);
@@ -124,7 +138,7 @@ static const char *const examples[] = { "lathe verify @tiny", "lathe verify @tin
 
 const Cmd cmd_verify = {
 	.name = "verify",
-	.usage = "[CKPT | --train DIR] [--golden FILE] [--attention naive|absorbed] [--chunk N | --decode]",
+	.usage = "[CKPT | --train DIR | --rl FILE | --fp8 FILE] [--golden FILE] [--attention naive|absorbed] [--chunk N | --decode]",
 	.summary = "compare a checkpoint with stored probes, layer by layer",
 	.text = "Runs the tokens of a golden file (format lathe-golden-1: probes computed by another "
 		"implementation) through the checkpoint and compares every probe that the file holds: hidden "
@@ -137,6 +151,13 @@ const Cmd cmd_verify = {
 		"With --train DIR the folder holds a checkpoint, a batch, case.json and what another "
 		"implementation computed: loss and its parts, the gradient of every tensor, AdamW "
 		"trajectories, bias updates. The tolerances are those of case.json.\n\n"
+		"With --rl FILE the file (format lathe-rl-1) holds rewards, log-probabilities and one loss of reinforcement learning "
+		"with its gradient: advantages, clipped losses, KL estimates, GAE and value losses; with --rl DIR the folder holds a "
+		"checkpoint and sampled answers with the gradient of every weight.\n\n"
+		"With --fp8 FILE the file (format lathe-fp8-1) holds codes and values of number formats, quantised "
+		"matrices with their scales and statistics, MX and NVFP4 groups, or dot products as Hopper's tensor cores form "
+		"them. Everything must match in every bit, statistics within 1e-9. Sums are promoted with two roundings, "
+		"fl(acc + fl(sum * scale)); where a file has them with one rounding (fma), too, both are computed.\n\n"
 		"The exit status is 0 only when all match, 1 when one is off.",
 	.opts = opts,
 	.examples = examples,

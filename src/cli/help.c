@@ -3,7 +3,7 @@
 #include "cli/args.h"
 #include <string.h>
 
-const char *const help_planned[] = { "train", "rl", "eval", "run", "pack", "unpack", "ls", "rerun", "fp8",
+const char *const help_planned[] = { "train", "rl", "eval", "pack", "unpack", "ls", "rerun", "fp8",
 	"pipe", NULL };
 
 enum { WIDTH = 79 };

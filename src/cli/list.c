@@ -5,7 +5,7 @@
 #include <string.h>
 
 const Cmd *const cmd_table[] = { &cmd_open, &cmd_generate, &cmd_info, &cmd_kv, &cmd_tokenize, &cmd_verify,
-	&cmd_diff, &cmd_convert, &cmd_train, &cmd_eval, &cmd_scene, &cmd_bench, &cmd_engine, &cmd_attach, &cmd_record, &cmd_replay,
+	&cmd_diff, &cmd_fp8, &cmd_convert, &cmd_train, &cmd_rl, &cmd_eval, &cmd_run, &cmd_repl, &cmd_scene, &cmd_bench, &cmd_engine, &cmd_attach, &cmd_record, &cmd_replay,
 	&cmd_doctor, &cmd_help, &cmd_explain, NULL };
 
 const Cmd *cmd_find(const char *name)

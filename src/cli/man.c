@@ -5,10 +5,8 @@
 #include "cli/help.h"
 #include <string.h>
 
-#define MAN_DATE "November 24, 2026"
-
 /* Text with roff's special characters made plain; safe at the beginning of a line. */
-static void put_roff(Buf *out, const char *s, size_t n)
+void help_put_roff(Buf *out, const char *s, size_t n)
 {
 	bool line_start = true;
 	for (size_t i = 0; i < n; i++) {
@@ -28,21 +26,21 @@ static void put_roff(Buf *out, const char *s, size_t n)
 
 static void put_line(Buf *out, const char *s)
 {
-	put_roff(out, s, strlen(s));
+	help_put_roff(out, s, strlen(s));
 	buf_addc(out, '\n');
 }
 
 /* A paragraph with each sentence on a line of its own, as mdoc wants. */
-static void put_sentences(Buf *out, const char *s, size_t n)
+void help_put_sentences(Buf *out, const char *s, size_t n)
 {
 	size_t from = 0;
 	for (size_t i = 0; i + 1 < n; i++)
-		if (s[i] == '.' && s[i + 1] == ' ') {
-			put_roff(out, s + from, i + 1 - from);
+		if (s[i] == '.' && s[i + 1] == ' ' && !(i > 0 && s[i - 1] == '.')) {
+			help_put_roff(out, s + from, i + 1 - from);
 			buf_addc(out, '\n');
 			from = i + 2;
 		}
-	put_roff(out, s + from, n - from);
+	help_put_roff(out, s + from, n - from);
 	buf_addc(out, '\n');
 }
 
@@ -54,11 +52,11 @@ static void put_text(Buf *out, const char *text)
 		size_t n = end ? (size_t)(end - text) : strlen(text);
 		if (text[0] == ' ') {
 			buf_adds(out, ".Bd -literal\n");
-			put_roff(out, text, n);
+			help_put_roff(out, text, n);
 			buf_adds(out, "\n.Ed\n");
 		} else {
 			buf_adds(out, first ? "" : ".Pp\n");
-			put_sentences(out, text, n);
+			help_put_sentences(out, text, n);
 		}
 		first = false;
 		text = end ? end + 2 : NULL;
@@ -73,10 +71,10 @@ static void put_options(Buf *out, const Opt *o)
 		if (o->shortname)
 			buf_printf(out, "Fl %c , ", o->shortname);
 		buf_adds(out, "Fl \\-");
-		put_roff(out, o->name, strlen(o->name));
+		help_put_roff(out, o->name, strlen(o->name));
 		if (o->kind != OPT_FLAG) {
 			buf_adds(out, " Ar \"");
-			put_roff(out, o->arg, strlen(o->arg));
+			help_put_roff(out, o->arg, strlen(o->arg));
 			buf_adds(out, "\"");
 		}
 		buf_addc(out, '\n');
@@ -89,7 +87,7 @@ static void put_head(Buf *out, const char *name, const char *what)
 {
 	buf_adds(out,
 		".\\\" Made by `lathe help --man`; change the table in src/cli "
-		"instead.\n.Dd " MAN_DATE "\n.Dt ");
+		"instead.\n.Dd " HELP_DATE "\n.Dt ");
 	for (const char *s = name; *s; s++)
 		buf_addc(out, *s >= 'a' && *s <= 'z' ? *s - 'a' + 'A' : *s);
 	buf_printf(out, " 1\n.Os\n.Sh NAME\n.Nm %s\n.Nd ", name);

@@ -47,8 +47,12 @@ static void put_model(Buf *b, const Config *c, const Ckpt *k)
 		buf_printf(b, "  experts     %lld, %lld of them per token (%s gate), %lld shared\n",
 			(long long)c->n_routed_experts, (long long)c->num_experts_per_tok,
 			c->softmax_gate ? "softmax" : "sigmoid", (long long)c->n_shared_experts);
-	buf_printf(b, "  attention   MLA, latent %lld + rotary %lld\n", (long long)c->kv_lora_rank,
-		(long long)c->qk_rope_head_dim);
+	if (config_attention(c) == ATTN_MLA)
+		buf_printf(b, "  attention   MLA, latent %lld + rotary %lld\n", (long long)c->kv_lora_rank,
+			(long long)c->qk_rope_head_dim);
+	else
+		buf_printf(b, "  attention   %s, %lld heads for keys, %lld B a token kept in BF16\n", c->attention,
+			(long long)config_key_heads(c), (long long)config_kv(c).own * 2);
 	buf_printf(b, "  drafts      %lld MTP module%s\n", (long long)c->num_nextn_predict_layers,
 		c->num_nextn_predict_layers == 1 ? "" : "s");
 	buf_printf(b, "  weights     %zu tensors, ", ckpt_count(k));

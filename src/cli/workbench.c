@@ -1,5 +1,6 @@
 /* workbench.c - puts together what the screen is made of: options, scene files, a terminal, and an engine or
  * a recording. */
+#include "cli/runs_beside.h"
 #include "cli/workbench.h"
 #include "script/script.h"
 #include "tui/loop.h"
@@ -25,6 +26,16 @@ Caps workbench_caps(const Args *a)
 	return caps_probe(1, args_str(a, "color", "auto"));
 }
 
+static size_t read_beside(void *ud, Store *s)
+{
+	return beside_read(ud, s);
+}
+
+static bool add_beside(void *ud, const char *path, Err *e)
+{
+	return beside_add(ud, path, e);
+}
+
 int workbench_run(const Args *a, Client *client, bool own, Store *store, Err *e)
 {
 	char scenes[PATH_LEN];
@@ -32,7 +43,9 @@ int workbench_run(const Args *a, Client *client, bool own, Store *store, Err *e)
 		.mouse = !args_has(a, "no-mouse"),
 		.client = client,
 		.store = store,
-		.own_engine = own };
+		.own_engine = own,
+		.beside_read = read_beside,
+		.beside_add = add_beside };
 	if (!cli_data_dir("scenes", scenes, sizeof scenes)) {
 		err_set(e, E_4001,
 			"%s: the folder of scenes is not there; install lathe or run it from its build tree", scenes);
@@ -40,7 +53,9 @@ int workbench_run(const Args *a, Client *client, bool own, Store *store, Err *e)
 		return err_exit(e);
 	}
 	app_options(a, &src.caps, scenes, store != NULL, &src.app);
+	src.beside = beside_new();
 	int status = tui_run(&src, e);
+	beside_free(src.beside);
 	client_free(client);
 	return status;
 }

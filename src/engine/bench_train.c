@@ -41,7 +41,7 @@ static bool steps_init(Steps *s, const BenchJob *j, Err *e)
 	set.seq = T;
 	set.accumulate = ((int64_t)B * T + PART_TOKENS - 1) / PART_TOKENS; /* no more than rows are taken */
 	set.gemm = j->round_bf16 ? GEMM_BF16 : GEMM_F32;
-	TrainStart start = { .config = &c, .attention = ATTN_MLA, .kv_heads = 1, .threads = pool_threads(j->pool),
+	TrainStart start = { .config = &c, .threads = pool_threads(j->pool),
 		.memory_limit = j->memory_limit };
 	s->train = train_new(&start, &set, NULL, NULL, e);
 	return s->train != NULL;

@@ -43,6 +43,8 @@ static void put_config(Jout *j, const Config *c)
 	jout_kstr(j, "model_type", c->model_type);
 	jout_kint(j, "config_layers", c->num_hidden_layers);
 	put_shapes(j, c);
+	jout_kstr(j, "attention", c->attention[0] ? c->attention : "mla");
+	jout_kint(j, "key_heads", config_key_heads(c));
 	jout_kstr(j, "topk_method", topk[c->topk_method]);
 	jout_kstr(j, "gate", c->softmax_gate ? "softmax" : "sigmoid");
 	jout_kbool(j, "norm_topk_prob", c->norm_topk_prob);
@@ -57,6 +59,7 @@ static void put_config(Jout *j, const Config *c)
 	jout_kint(j, "mha", kv.mha);
 	jout_kint(j, "gqa8", kv.gqa8);
 	jout_kint(j, "mqa", kv.mqa);
+	jout_kint(j, "own", kv.own);
 	jout_end_obj(j);
 }
 
@@ -69,7 +72,7 @@ static void put_known(Jout *j)
 	for (size_t i = 0; (k = config_known(i)); i++) {
 		jout_obj(j);
 		jout_kstr(j, "name", k->name);
-		jout_kint(j, "kv_elements", k->kv_elements ? k->kv_elements : config_kv(&k->config).mla);
+		jout_kint(j, "kv_elements", k->kv_elements ? k->kv_elements : config_kv(&k->config).own);
 		jout_end_obj(j);
 	}
 	jout_end_arr(j);

@@ -14,6 +14,9 @@ struct LatheModel {
 	Tok *tok;                /* NULL: no tokenizer beside the weights */
 	Err tok_error;           /* why not */
 	bool tok_broken;         /* there is a tokenizer.json, and it cannot be used */
+	bool borrowed;           /* lm and tok belong to somebody else */
+	bool view;               /* lm is a copy of the headers over another model's weights; pool and tok are that model's (change.h) */
+	const struct Recipe *recipe;  /* precision that it was opened with, or NULL */
 	size_t memory_limit;
 	int64_t probe_position;  /* of the first row of the forward that runs */
 	struct Watch *watch;
@@ -66,4 +69,9 @@ bool token_is_eos(const LatheModel *m, const LatheSessionOptions *o, int32_t id)
 
 
 void engine_error(const Err *e, LatheError *out);
+/* lathe_open with an attention or a router that is not the program's (NULL: none), for a checkpoint that names it; they must outlive it. */
+LatheModel *model_open_parts(const char *path, const LatheOpenOptions *o, const LmParts *parts, LatheError *error);
+/* A model over weights that belong to somebody else, who may change them between two calls: a run in training. lm and tok (NULL: none)
+ * must outlive it. */
+LatheModel *model_borrow(Lm *lm, Tok *tok, const LatheOpenOptions *o, Err *e);
 #endif

@@ -1,8 +1,10 @@
 /* forms.c - naive and absorbed attention on the same text: the same model up to rounding, and this says
  * how far up to. */
 #include "engine/compare.h"
+#include "engine/engine.h"
 #include "engine/jobs.h"
 #include <math.h>
+#include <string.h>
 
 /* of the text's beginning: two forwards of so many are over before one notices */
 enum { FORMS_TOKENS = 256 };
@@ -29,6 +31,13 @@ static void forms_json(const CompareReport *r, size_t n, Buf *b)
 	jout_kstr(&j, "worst", worst ? worst->name : "");
 	jout_knum(&j, "kl", r->kl);
 	jout_kint(&j, "routes_flipped", r->routes_flipped);
+	/* Relative distance of each layer's output of attention. */
+	jout_key(&j, "layers");
+	jout_arr(&j);
+	for (int i = 0; i < r->n; i++)
+		if (strstr(r->layer[i].name, ".attn.out"))
+			jout_num(&j, r->layer[i].rel_l2);
+	jout_end_arr(&j);
 	jout_end_obj(&j);
 }
 
@@ -38,7 +47,7 @@ bool forms_tell(Jobs *j, Err *e)
 	size_t n = j->run.session ? lathe_session_text(j->run.session, &ids) : 0;
 	CompareReport r = { 0 };
 	Buf b = BUF_INIT;
-	if (n == 0)
+	if (n == 0 || config_attention(&j->model->lm->c) != ATTN_MLA)
 		return true;
 	if (n > FORMS_TOKENS)
 		n = FORMS_TOKENS;

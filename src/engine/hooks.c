@@ -156,6 +156,14 @@ void hooks_unwatch(Hooks *h, int viewer, const char *pattern)
 	}
 }
 
+bool hooks_want(const Hooks *h, const char *topic)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (glob_match(h->hook[i]->pattern, topic))
+			return true;
+	return false;
+}
+
 size_t hooks_count(const Hooks *h)
 {
 	return h->n;

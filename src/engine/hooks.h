@@ -13,5 +13,7 @@ void hooks_model(Hooks *h, LatheModel *m);
 bool hooks_watch(Hooks *h, int viewer, const char *pattern, Err *e);
 /* pattern NULL: all of this viewer's. */
 void hooks_unwatch(Hooks *h, int viewer, const char *pattern);
+/* Does anybody watch this topic? For what the engine computes itself. */
+bool hooks_want(const Hooks *h, const char *topic);
 size_t hooks_count(const Hooks *h);   /* patterns in the model */
 #endif

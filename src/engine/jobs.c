@@ -6,6 +6,8 @@
 #include "engine/jobs.h"
 #include "base/clock.h"
 #include "engine/card.h"
+#include "engine/tensors.h"
+#include "engine/trace.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,6 +34,10 @@ bool jobs_init(Jobs *j, Bus *bus, const char *name)
 static void model_close(Jobs *j)
 {
 	run_end(j);
+	tree_done(j);
+	if (j->diff)
+		diff_ask_done(j->diff);
+	j->tensors_told = false;
 	if (j->hooks)
 		hooks_model(j->hooks, NULL);
 	lathe_close(j->model);
@@ -47,6 +53,7 @@ void jobs_done(Jobs *j)
 	publish_record_stop(&j->publish, NULL);
 	free(j->publish.record_path);
 	free(j->name);
+	free(j->diff);
 	free(j->load.precision);
 	*j = (Jobs){ 0 };
 }
@@ -141,6 +148,7 @@ bool jobs_load(Jobs *j, const char *path, Err *e)
 	}
 	hooks_model(j->hooks, j->model);
 	tell_card(j);
+	tensors_wanted(j);
 	jobs_state(j, ENGINE_IDLE);
 	return true;
 }

@@ -51,6 +51,9 @@ typedef struct Jobs {
 	EngineState state, told_state;
 	double changed;              /* when the state began */
 	Err error;                   /* of the state ENGINE_ERROR */
+	struct Tree *tree;           /* branches of the text, or NULL (trace.h) */
+	struct DiffAsk *diff;        /* what the text is compared with, NULL: the usual */
+	bool tensors_told;           /* model.tensors of this model */
 	bool ending;
 } Jobs;
 
@@ -72,6 +75,12 @@ bool orders_run(Jobs *j, int viewer, const json_t *command, Jout *reply, Err *e)
 
 /* forms.c: publishes engine.forms, how far naive and absorbed attention are apart on the text so far. */
 bool forms_tell(Jobs *j, Err *e);
+
+/* look.c: what the patterns name, of the text so far: probes computed again (its first tokens, as many as *tokens says), and
+ * layers.N.latent.* and engine.forms. */
+bool look_run(Jobs *j, const json_t *patterns, int64_t *tokens, Err *e);
+/* The text has come to rest: those of the last two kinds that are watched, unless they would be noticed. */
+void look_idle(Jobs *j);
 
 /* run.c */
 bool run_begin(Jobs *j, const int32_t *ids, size_t n, const RunOptions *o, Err *e);

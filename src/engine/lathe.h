@@ -28,7 +28,7 @@ typedef struct LatheOpenOptions {
 	int threads;            /* 0: one per processor */
 	int64_t layers;         /* 0: all; else only the first N */
 	size_t memory_limit;    /* bytes, 0: none */
-	/* NULL or "native": weights as stored, activations f32; "bf16": GEMM inputs rounded to bf16 */
+	/* NULL or "native": weights as stored, activations f32; "bf16": GEMM inputs rounded to bf16; "fp8-v3" and others: `lathe help fp8` */
 	const char *precision;
 } LatheOpenOptions;
 
@@ -60,7 +60,7 @@ typedef struct LatheSessionOptions {
 	LatheAttention attention; /* AUTO: naive for the prompt, absorbed for generated tokens */
 	int chunk;              /* prompt tokens a forward, 0: 512 */
 	int alternatives;       /* how many to report per token, 0..32 */
-	const char *cache_dtype; /* "f32" (NULL) or "bf16"; not copied: must live as long as the session */
+	const char *cache_dtype; /* "f32" (NULL), "bf16", or "fp8" with MLA; not copied: must live as long as the session */
 	int64_t context;        /* positions to reserve, 0: grow as needed */
 	bool ignore_eos;
 } LatheSessionOptions;

@@ -1,5 +1,6 @@
 /* model.c - lathe_open and what belongs to a model rather than to a text: tokenizer, watches,
  * replacements. */
+#include "engine/change.h"
 #include "engine/engine.h"
 #include "base/utf8.h"
 #include <sched.h>
@@ -58,21 +59,27 @@ static bool open_engine(LatheModel *m, const LatheOpenOptions *o, Err *e)
 	m->tape = tape_new(m->pool, o->memory_limit ? o->memory_limit - weights : 0);
 	if (!m->tape)
 		return err_set(e, E_5001, "out of memory");
-	const Recipe *r = o->precision ? recipe_by_name(o->precision) : NULL;
+	const Recipe *r = o->precision ? recipe_find(o->precision, e) : NULL;
 	if (o->precision && !r)
-		return err_set(e, E_2003, "precision %s: known are native and bf16", o->precision);
+		return false;
+	m->recipe = r;
 	tape_set_recipe(m->tape, r);
 	return true;
 }
 
 LatheModel *lathe_open(const char *path, const LatheOpenOptions *o, LatheError *error)
 {
+	return model_open_parts(path, o, NULL, error);
+}
+
+LatheModel *model_open_parts(const char *path, const LatheOpenOptions *o, const LmParts *parts, LatheError *error)
+{
 	static const LatheOpenOptions none;
 	Err e = { 0 };
 	if (!o)
 		o = &none;
 	LatheModel *m = calloc(1, sizeof *m);
-	LmOptions lo = { .layers = o->layers, .memory_limit = o->memory_limit };
+	LmOptions lo = { .layers = o->layers, .memory_limit = o->memory_limit, .parts = parts };
 	if (!m)
 		err_set(&e, E_5001, "out of memory");
 	else if ((m->lm = lm_open(path, &lo, &e)) && open_engine(m, o, &e)) {
@@ -84,15 +91,39 @@ LatheModel *lathe_open(const char *path, const LatheOpenOptions *o, LatheError *
 	return NULL;
 }
 
+LatheModel *model_borrow(Lm *lm, Tok *tok, const LatheOpenOptions *o, Err *e)
+{
+	LatheModel *m = calloc(1, sizeof *m);
+	if (!m) {
+		err_set(e, E_5001, "out of memory");
+		return NULL;
+	}
+	m->lm = lm;
+	m->tok = tok;
+	m->borrowed = true;
+	if (!tok)
+		err_set(&m->tok_error, E_4001, "the run has no tokenizer; give token ids");
+	if (open_engine(m, o, e))
+		return m;
+	lathe_close(m);
+	return NULL;
+}
+
 void lathe_close(LatheModel *m)
 {
 	if (!m)
 		return;
 	while (m->watch)
 		lathe_unwatch(m, watch_id(m->watch));
-	tok_free(m->tok);
 	tape_free(m->tape);
-	lm_free(m->lm);
+	if (m->view) {
+		model_view_done(m);
+		return;
+	}
+	if (!m->borrowed) {
+		tok_free(m->tok);
+		lm_free(m->lm);
+	}
 	pool_free(m->pool);
 	free(m);
 }

@@ -1,6 +1,8 @@
 /* once.c - see once.h. */
 #include "engine/once.h"
 #include "engine/jobs.h"
+#include "engine/tensors.h"
+#include "engine/trace.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +14,7 @@ static bool once_watch(Once *x, const OnceOptions *o, Err *e)
 	for (int i = 0; o->watch && o->watch[i]; i++)
 		if (!hooks_watch(x->jobs.hooks, 0, o->watch[i], e))
 			return false;
+	tensors_wanted(&x->jobs);
 	return true;
 }
 
@@ -40,6 +43,8 @@ static bool once_text(Once *x, const OnceOptions *o, Err *e)
 	if (o->session.cache_dtype && strlen(o->session.cache_dtype) < sizeof r.cache_dtype)
 		strcpy(r.cache_dtype, o->session.cache_dtype);
 	bool ok = once_ids(x, o, &ids, &n, e) && run_begin(&x->jobs, ids, n, &r, e);
+	if (ok)
+		tree_begin(&x->jobs);
 	free(ids);
 	while (ok && run_wants(&x->jobs.run))
 		run_advance(&x->jobs);
@@ -77,6 +82,22 @@ Once *once_run(const char *ckpt, const OnceOptions *o, Err *e)
 	if (begun)
 		unlink(o->record); /* half a recording of a failed run is no use */
 	return NULL;
+}
+
+bool once_order(Once *x, const char *json, Err *e)
+{
+	json_t *c = json_parse(json, strlen(json), "command", E_3183, e);
+	Buf fields = BUF_INIT;
+	Jout j;
+	jout_init(&j, &fields);
+	jout_obj(&j);
+	bool ok = c && orders_run(&x->jobs, 0, c, &j, e);
+	jout_end_obj(&j);
+	while (ok && run_wants(&x->jobs.run))
+		run_advance(&x->jobs);
+	buf_done(&fields);
+	json_decref(c);
+	return ok;
 }
 
 const Store *once_store(const Once *x)

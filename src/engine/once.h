@@ -23,6 +23,8 @@ typedef struct OnceOptions {
 typedef struct Once Once;
 /* NULL and e on failure. */
 Once *once_run(const char *ckpt, const OnceOptions *o, Err *e);
+/* Carries out a command of lathe-stream(5) as an engine would, and what follows from it to its end. */
+bool once_order(Once *x, const char *json, Err *e);
 const Store *once_store(const Once *x);
 void once_free(Once *x);
 #endif

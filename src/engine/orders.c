@@ -5,6 +5,8 @@
 #include "config.h"
 #endif
 #include "engine/jobs.h"
+#include "engine/tensors.h"
+#include "engine/trace.h"
 #include "text/chat.h"
 #include <inttypes.h>
 #include <math.h>
@@ -92,7 +94,16 @@ static const char *const mtp_words[3] = { "auto", "on", "off" };
 static bool get_cache(const json_t *c, RunOptions *o, Err *e)
 {
 	static const char *const word[3] = { "f32", "bf16", "auto" };
-	int i = o->cache_dtype[0] ? strcmp(o->cache_dtype, "bf16") == 0 : 2;
+	const char *s = NULL;
+	int i = 2;
+	if (!get_str(c, "cache_dtype", &s, e))
+		return false;
+	if (!s)
+		return true;
+	if (strcmp(s, "fp8") == 0) {
+		strcpy(o->cache_dtype, s);
+		return true;
+	}
 	if (!get_word(c, "cache_dtype", word, &i, e))
 		return false;
 	strcpy(o->cache_dtype, i == 2 ? "" : word[i]);
@@ -256,6 +267,7 @@ static bool order_prompt(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
 		n > 0 ? run_begin(j, ids, n, &o, e) : err_set(e, E_2003, "prompt: no tokens; give some text");
 	free(ids);
 	if (ok) {
+		tree_begin(j);
 		jout_kint(r, "run", j->run.number);
 		jout_kint(r, "prompt_tokens", (int64_t)n);
 	}
@@ -296,6 +308,7 @@ static bool order_pause(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
 		return false;
 	if (run_wants(&j->run)) {
 		j->run.paused = true;
+		look_idle(j);
 		jobs_state(j, ENGINE_PAUSED);
 	}
 	return true;
@@ -374,7 +387,7 @@ static bool order_set(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
 	bool now = j->run.session && key_known(key, live);
 	if (now && strcmp(key, "attention") == 0 &&
 		!lathe_session_set_attention(j->run.session, o.s.attention))
-		return err_set(e, E_9002, "set: this text cannot change its attention now");
+		return err_set(e, E_9002, "set: this text cannot change its attention so; absorbed is for MLA");
 	if (now && strcmp(key, "attention") != 0 &&
 		!lathe_session_set_sampling(j->run.session, o.s.temperature, o.s.top_p, o.s.top_k, o.s.min_p))
 		return err_set(e, E_9002, "set: this text cannot change its sampling now");
@@ -404,8 +417,10 @@ static bool each_pattern(Jobs *j, int viewer, const json_t *list, bool watch, Er
 static bool order_watch(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
 {
 	bool ok = each_pattern(j, viewer, json_object_get(c, "patterns"), true, e);
-	if (ok)
+	if (ok) {
 		jout_kint(r, "watched", (int64_t)hooks_count(j->hooks));
+		tensors_wanted(j);
+	}
 	return ok;
 }
 
@@ -417,6 +432,69 @@ static bool order_unwatch(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
 	if (!list)
 		hooks_unwatch(j->hooks, viewer, NULL);
 	jout_kint(r, "watched", (int64_t)hooks_count(j->hooks));
+	return true;
+}
+
+static bool order_look(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
+{
+	int64_t tokens = 0;
+	(void)viewer;
+	if (!need_text(j, e) || !look_run(j, json_object_get(c, "patterns"), &tokens, e))
+		return false;
+	jout_kint(r, "tokens", tokens);
+	return true;
+}
+
+static bool order_tensor(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
+{
+	const char *name = NULL;
+	TensorAsk how = { 0 };
+	(void)viewer, (void)r;
+	if (!need_model(j, e) || !get_str(c, "name", &name, e) || !get_bool(c, "mean", &how.mean, e) || !get_int(c, "row", 0, INT64_MAX, &how.row, e) ||
+		!get_int(c, "col", 0, INT64_MAX, &how.col, e) || !get_int(c, "rows", 0, INT64_MAX, &how.rows, e) ||
+		!get_int(c, "cols", 0, INT64_MAX, &how.cols, e))
+		return false;
+	return name && name[0] ? tensors_look(j, name, &how, e) : want_type("name", "the name of a tensor or a probe", e);
+}
+
+static bool order_compare(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
+{
+	const char *word[4] = { NULL };
+	static const char *const key[4] = { "precision", "form", "path", "text" };
+	int given = 0;
+	(void)viewer, (void)r;
+	for (int i = 0; i < 4; i++) {
+		if (!get_str(c, key[i], &word[i], e))
+			return false;
+		given += word[i] != NULL;
+	}
+	if (given > 1)
+		return err_set(e, E_3183, "compare: give at most one of \"precision\", \"form\", \"path\" and \"text\"");
+	if (!need_text(j, e) || (!j->diff && !(j->diff = calloc(1, sizeof *j->diff))))
+		return e->code ? false : err_set(e, E_5001, "compare: out of memory");
+	diff_ask_done(j->diff);
+	char **to[4] = { &j->diff->precision, &j->diff->form, &j->diff->path, &j->diff->text };
+	for (int i = 0; i < 4; i++)
+		if (word[i] && !(*to[i] = strdup(word[i])))
+			return err_set(e, E_5001, "compare: out of memory");
+	if (diff_run(j, e))
+		return true;
+	diff_ask_done(j->diff);
+	return false;
+}
+
+static bool order_branch(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
+{
+	int64_t run = 0, pos = -1, token = -1, n = j->defaults.n;
+	(void)viewer;
+	if (!need_text(j, e) || !get_int(c, "run", 0, INT64_MAX, &run, e) || !get_int(c, "pos", 1, INT32_MAX, &pos, e) ||
+		!get_int(c, "token", 0, lathe_vocab(j->model) - 1, &token, e) || !get_int(c, "n", 0, INT32_MAX, &n, e))
+		return false;
+	if (pos < 0 || token < 0)
+		return want_type("pos", "given, and \"token\" beside it", e);
+	if (!tree_branch(j, run, pos, token, n, e))
+		return false;
+	jout_kint(r, "run", j->run.number);
 	return true;
 }
 
@@ -471,6 +549,10 @@ static const struct Order {
 	{ "set", order_set, "key value" },
 	{ "watch", order_watch, "patterns" },
 	{ "unwatch", order_unwatch, "patterns" },
+	{ "look", order_look, "patterns" },
+	{ "tensor", order_tensor, "name mean row col rows cols" },
+	{ "compare", order_compare, "precision form path text" },
+	{ "branch", order_branch, "run pos token n" },
 	{ "record", order_record, "path" },
 	{ "record_stop", order_record_stop, "" },
 	{ "status", order_status, "" },

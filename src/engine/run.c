@@ -4,6 +4,7 @@
 #endif
 #include "base/clock.h"
 #include "engine/jobs.h"
+#include "engine/trace.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,7 @@ bool run_begin(Jobs *j, const int32_t *ids, size_t n, const RunOptions *o, Err *
 	run_end(j);
 	/* Literals: the session may keep the pointer. */
 	options.s.cache_dtype = strcmp(o->cache_dtype, "bf16") == 0  ? "bf16"
+				: strcmp(o->cache_dtype, "fp8") == 0 ? "fp8"
 				: strcmp(o->cache_dtype, "f32") == 0 ? "f32"
 								     : NULL;
 	r->session = lathe_session_new(j->model, &options.s, &le);
@@ -116,6 +118,7 @@ static void run_finish(Jobs *j, const char *why)
 	j->run.left = 0;
 	j->run.step = -1;
 	run_tell_stats(j);
+	look_idle(j);
 	jobs_state(j, ENGINE_IDLE);
 }
 
@@ -152,6 +155,13 @@ static void run_tell_given(Jobs *j, int32_t id)
 	r->pos++;
 }
 
+static void run_fed(Jobs *j)
+{
+	if (j->run.left == 0)
+		look_idle(j);
+	jobs_state(j, j->run.left > 0 ? ENGINE_DECODE : ENGINE_IDLE);
+}
+
 static void run_feed_chunk(Jobs *j)
 {
 	TextRun *r = &j->run;
@@ -169,7 +179,7 @@ static void run_feed_chunk(Jobs *j)
 	r->fed += n;
 	run_tell_stats(j);
 	if (r->fed == r->n_pending)
-		jobs_state(j, r->left > 0 ? ENGINE_DECODE : ENGINE_IDLE);
+		run_fed(j);
 	else
 		jobs_tell(j);
 }
@@ -196,6 +206,7 @@ static void run_take(Jobs *j, const LatheToken *t)
 	publish_token(&j->publish, j->model, &(TokenNote){ t, false, true, buf_str(&text) });
 	buf_done(&text);
 	run_count_draft(r, t);
+	tree_token(j, t);
 	r->pos = t->position + 1;
 	r->rate_time[r->n_rates++ % RUN_RATES] = clock_now();
 	if (clock_now() - r->told >= stats_every)
@@ -221,6 +232,7 @@ static void run_token(Jobs *j)
 			r->step = -1;
 			r->paused = true;
 			run_tell_stats(j);
+			look_idle(j);
 			jobs_state(j, ENGINE_PAUSED);
 		}
 	}

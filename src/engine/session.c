@@ -323,7 +323,8 @@ bool lathe_session_prompt_token(const LatheSession *s, int64_t position, LatheTo
 
 bool lathe_session_set_attention(LatheSession *s, LatheAttention a)
 {
-	if (a != LATHE_ATTENTION_AUTO && a != LATHE_ATTENTION_NAIVE && a != LATHE_ATTENTION_ABSORBED)
+	bool mla = config_attention(&s->m->lm->c) == ATTN_MLA;
+	if (a != LATHE_ATTENTION_AUTO && a != LATHE_ATTENTION_NAIVE && !(a == LATHE_ATTENTION_ABSORBED && mla))
 		return false;
 	s->o.attention = a;
 	return true;

@@ -6,7 +6,8 @@
 
 Dtype session_cache_dtype(const LatheSessionOptions *o)
 {
-	return o->cache_dtype && strcmp(o->cache_dtype, "bf16") == 0 ? DT_BF16 : REAL_DTYPE;
+	const char *d = o->cache_dtype ? o->cache_dtype : "";
+	return strcmp(d, "bf16") == 0 ? DT_BF16 : strcmp(d, "fp8") == 0 ? DT_F8_E4M3 : REAL_DTYPE;
 }
 
 Sampling session_sampling(const LatheModel *m, const LatheSessionOptions *o)
@@ -23,8 +24,14 @@ bool session_options_check(const LatheModel *m, const LatheSessionOptions *o, Er
 		return err_set(e, E_2003,
 			"top-p %g, min-p %g, top-k %d: shares lie in 0..1, top-k is 0 or more", o->top_p,
 			o->min_p, o->top_k);
-	if (o->cache_dtype && strcmp(o->cache_dtype, "bf16") != 0 && strcmp(o->cache_dtype, "f32") != 0)
-		return err_set(e, E_2003, "cache dtype %s: known are f32 and bf16", o->cache_dtype);
+	if (o->attention == LATHE_ATTENTION_ABSORBED && config_attention(&m->lm->c) != ATTN_MLA)
+		return err_set(e, E_2003, "attention absorbed: this model's attention is %s, only MLA has a latent to work on; leave it at auto",
+			m->lm->c.attention);
+	bool fp8 = o->cache_dtype && strcmp(o->cache_dtype, "fp8") == 0;
+	if (fp8 && config_attention(&m->lm->c) != ATTN_MLA)
+		return err_set(e, E_2003, "cache dtype fp8: records of FlashMLA hold MLA's latent; this model's attention is %s", m->lm->c.attention);
+	if (o->cache_dtype && !fp8 && strcmp(o->cache_dtype, "bf16") != 0 && strcmp(o->cache_dtype, "f32") != 0)
+		return err_set(e, E_2003, "cache dtype %s: known are f32, bf16 and fp8", o->cache_dtype);
 	if (o->mtp == LATHE_MTP_ON && m->lm->n_mtp == 0)
 		return err_set(e, E_2003, "MTP asked for, but this model has no MTP module; use --mtp auto or off");
 	if (o->alternatives < 0 || o->alternatives > LATHE_ALTERNATIVES_MAX)

@@ -4,6 +4,7 @@
 #include "config.h"
 #endif
 #include "engine/train_watch.h"
+#include "base/clock.h"
 #include "engine/card.h"
 #include "engine/crowd.h"
 #include "engine/place.h"
@@ -20,9 +21,13 @@
 
 enum { KEEP = 64 << 20, NAMES = 9, SELDOM = 5 /* steps between values that are dear */, EXPERTS_EACH = 1024, PAUSE_LOOK = 5 /* a second */ };
 
+static const double GATE_SHARE = 0.01;
+
 struct TrainWatch {
 	Train *train;
+	Rl *rl;
 	TrainSettings told;       /* as published last */
+	RlSettings rl_told;
 	Bus *bus;
 	Publish publish;
 	Place place;
@@ -35,6 +40,11 @@ struct TrainWatch {
 	float *norm;
 	double *sum;
 	int n_groups;
+	/* A look at the router on held-out text costs a small forward: when somebody watches it, and not more of the time than GATE_SHARE. */
+	TrainGate *gate;
+	int gate_viewer[CROWD_VIEWERS], n_gate;
+	bool gate_tried, gate_now;
+	double gate_cost, gate_spare; /* seconds: of the last look; saved up since */
 };
 
 /* --- samples --- */
@@ -71,6 +81,10 @@ static void put_settings(TrainWatch *w)
 	jout_init(&j, &b);
 	jout_obj(&j);
 	settings_write(&w->told, &j);
+	if (w->rl) {
+		w->rl_told = *rl_settings(w->rl);
+		setting_write_all(rl_settings_table(), &w->rl_told, &j);
+	}
 	jout_end_obj(&j);
 	put_new_text(w, "train.settings", train_at(w->train), &b);
 	buf_done(&b);
@@ -160,6 +174,47 @@ static void put_bias(TrainWatch *w, int64_t step)
 	}
 }
 
+static void put_gate(void *ud, int layer, int T, int E, const float *weight)
+{
+	TrainWatch *w = ud;
+	char topic[64];
+	snprintf(topic, sizeof topic, "train.gate.%d", layer);
+	Sample s = { .topic = topic, .kind = SAMPLE_TENSOR, .dtype = DT_F32, .rank = 2, .shape = { (uint32_t)T, (uint32_t)E },
+		.step = (uint64_t)train_at(w->train), .data = weight, .bytes = sizeof *weight * (size_t)T * (size_t)E };
+	publish_sample(&w->publish, &s);
+}
+
+/* Watched, every few steps; else with each held-out loss, so that a recording has it, too. */
+static bool gate_due(TrainWatch *w, const StepReport *r)
+{
+	w->gate_spare += r->seconds * GATE_SHARE;
+	bool asked = w->n_gate > 0 ? r->step % SELDOM == 0 : !isnan(r->held_out);
+	return r->step == 1 || w->gate_now || (asked && w->gate_spare >= w->gate_cost);
+}
+
+static void gate_look(TrainWatch *w)
+{
+	Err e = { 0 };
+	double t0 = clock_now();
+	if (!w->gate_tried) {
+		Buf b = BUF_INIT;
+		w->gate_tried = true;
+		w->gate = train_gate_new(w->train, &e);
+		if (w->gate)
+			train_gate_text(w->train, w->gate, &b);
+		if (w->gate)
+			put_new_text(w, "train.gate_text", train_at(w->train), &b);
+		buf_done(&b);
+	}
+	if (w->gate && !train_gate_look(w->train, w->gate, put_gate, w, &e)) {
+		train_gate_free(w->gate);
+		w->gate = NULL;
+	}
+	w->gate_now = false;
+	w->gate_spare = 0;
+	w->gate_cost = clock_now() - t0;
+}
+
 static void put_report(TrainWatch *w, const StepReport *r)
 {
 	const struct { const char *topic; double v; } row[] = {
@@ -174,10 +229,21 @@ static void put_report(TrainWatch *w, const StepReport *r)
 		put_number(w, row[i].topic, r->step, row[i].v);
 }
 
+void train_watch_settings(TrainWatch *w)
+{
+	bool same = memcmp(&w->told, train_settings(w->train), sizeof w->told) == 0;
+	if (!same || (w->rl && memcmp(&w->rl_told, rl_settings(w->rl), sizeof w->rl_told) != 0))
+		put_settings(w);
+}
+
+Publish *train_watch_publish(TrainWatch *w)
+{
+	return &w->publish;
+}
+
 void train_watch_step(TrainWatch *w, const StepReport *r, double eta)
 {
-	if (memcmp(&w->told, train_settings(w->train), sizeof w->told) != 0)
-		put_settings(w);
+	train_watch_settings(w);
 	put_report(w, r);
 	if (r->step % w->load_every == 0 || r->step == 1)
 		put_loads(w, r->step);
@@ -187,6 +253,8 @@ void train_watch_step(TrainWatch *w, const StepReport *r, double eta)
 		put_number(w, "train.memory", r->step, (double)publish_rss());
 		put_number(w, "train.eta", r->step, eta);
 	}
+	if (gate_due(w, r))
+		gate_look(w);
 	/* A process that is killed behind its checkpoint has told all steps before it. */
 	publish_flush(&w->publish);
 }
@@ -219,7 +287,7 @@ static int words_count(const char *words)
 }
 
 /* What a key can say without knowing the value there is: "next" word, or "x0.5" of a number. Else text as it is. */
-static void setting_relative(const TrainSettings *s, const Setting *x, char *text, size_t n)
+static void setting_relative(const void *s, const Setting *x, char *text, size_t n)
 {
 	const char *at = (const char *)s + x->offset;
 	int64_t i;
@@ -245,10 +313,11 @@ static bool order_set(TrainWatch *w, const json_t *c, Buf *note, Err *e)
 	char value[64];
 	if (!key || !setting_text(json_object_get(c, "value"), value, sizeof value, e))
 		return key ? false : err_set(e, E_3183, "set: needs a \"key\", the name of a setting");
-	for (const Setting *s = settings_table(); s->name; s++)
-		if (strcmp(s->name, key) == 0)
-			setting_relative(train_settings(w->train), s, value, sizeof value);
-	if (!settings_change(train_settings(w->train), key, value, e))
+	const Setting *own = w->rl ? setting_named(rl_settings_table(), key) : NULL, *s = own ? own : setting_named(settings_table(), key);
+	if (s)
+		setting_relative(own ? (const void *)rl_settings(w->rl) : (const void *)train_settings(w->train), s, value, sizeof value);
+	if (w->rl ? !rl_settings_change(rl_settings(w->rl), train_settings(w->train), key, value, e)
+		: !settings_change(train_settings(w->train), key, value, e))
 		return false;
 	buf_printf(note, "step %lld: %s = %s\n", (long long)train_at(w->train), key, value);
 	put_settings(w);
@@ -263,7 +332,34 @@ static void set_paused(TrainWatch *w, bool paused)
 	put_status(w, paused ? "paused" : "train", NULL);
 }
 
-static bool order_run(TrainWatch *w, const json_t *c, Buf *note, Err *e)
+static void gate_unwatch(TrainWatch *w, int viewer)
+{
+	int n = 0;
+	for (int i = 0; i < w->n_gate; i++)
+		if (w->gate_viewer[i] != viewer)
+			w->gate_viewer[n++] = w->gate_viewer[i];
+	w->n_gate = n;
+}
+
+/* All else that there is to watch is sent unasked. */
+static void gate_watch(TrainWatch *w, int viewer, const json_t *c)
+{
+	const json_t *list = json_object_get(c, "patterns");
+	bool on = strcmp(json_string_value(json_object_get(c, "cmd")), "watch") == 0, all = !list && !on, hit = all;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *s = json_string_value(json_array_get(list, i));
+		hit |= s && (strncmp(s, "train.gate.", 11) == 0 || strcmp(s, "train.**") == 0 || strcmp(s, "**") == 0);
+	}
+	if (!hit)
+		return;
+	gate_unwatch(w, viewer);
+	if (on && w->n_gate < CROWD_VIEWERS) {
+		w->gate_now |= w->n_gate == 0;
+		w->gate_viewer[w->n_gate++] = viewer;
+	}
+}
+
+static bool order_run(TrainWatch *w, int viewer, const json_t *c, Buf *note, Err *e)
 {
 	const char *cmd = json_string_value(json_object_get(c, "cmd"));
 	if (cmd && strcmp(cmd, "set") == 0)
@@ -280,9 +376,10 @@ static bool order_run(TrainWatch *w, const json_t *c, Buf *note, Err *e)
 		put_status(w, w->paused ? "paused" : "train", NULL);
 		return true;
 	}
-	/* All there is to watch is sent unasked. */
-	if (cmd && (strcmp(cmd, "watch") == 0 || strcmp(cmd, "unwatch") == 0))
+	if (cmd && (strcmp(cmd, "watch") == 0 || strcmp(cmd, "unwatch") == 0)) {
+		gate_watch(w, viewer, c);
 		return true;
+	}
 	return err_set(e, E_9002, "this is a training run: it takes pause, resume, set, stop and status");
 }
 
@@ -291,7 +388,7 @@ static void order_answer(TrainWatch *w, const Job *job, Buf *note)
 	Buf reply = BUF_INIT;
 	Jout j;
 	Err e = { 0 };
-	bool ok = order_run(w, job->command, note, &e);
+	bool ok = order_run(w, job->viewer, job->command, note, &e);
 	bus_reply_begin(&j, &reply, job->command, ok);
 	if (!ok) {
 		jout_kint(&j, "code", e.code);
@@ -310,6 +407,8 @@ bool train_watch_orders(TrainWatch *w, bool (*is_over)(void), Buf *note)
 		if (more && job.command) {
 			order_answer(w, &job, note);
 			json_decref(job.command);
+		} else if (more) {
+			gate_unwatch(w, job.viewer);
 		}
 		if (!more && (!w->paused || w->ending || is_over()))
 			return w->ending;
@@ -433,6 +532,7 @@ TrainWatch *train_watch_new(Train *t, const TrainWatchOptions *o, Buf *note)
 	if (!w)
 		return NULL;
 	w->train = t;
+	w->rl = o->rl;
 	w->stop = o->stop;
 	w->place.lock = w->crowd.listen_fd = -1;
 	w->bus = bus_new(KEEP);
@@ -472,6 +572,7 @@ void train_watch_free(TrainWatch *w)
 	if (w->crowd.listen_fd >= 0)
 		close(w->crowd.listen_fd);
 	bus_free(w->bus);
+	train_gate_free(w->gate);
 	free(w->group);
 	free(w->norm);
 	free(w->sum);

@@ -5,12 +5,14 @@
 #ifndef ENGINE_TRAIN_WATCH_H
 #define ENGINE_TRAIN_WATCH_H
 #include "base/buf.h"
+#include "rl/rl.h"
 #include "train/train.h"
 
 typedef struct TrainWatch TrainWatch;
 typedef struct TrainWatchOptions {
 	const char *out;       /* the run's folder, which is made; the recording is train.rec in it */
 	int64_t stop;          /* the last step of this process */
+	Rl *rl;                /* what goes on is reinforcement learning, told by rl_watch.h; NULL: training */
 	const char *socket;    /* name or path of the socket; NULL: train, or train-2 ... when that is taken; "": none */
 } TrainWatchOptions;
 
@@ -20,6 +22,10 @@ TrainWatch *train_watch_new(Train *t, const TrainWatchOptions *o, Buf *note);
 void train_watch_free(TrainWatch *w);
 /* After each step: all it reports. eta: seconds to the last step. */
 void train_watch_step(TrainWatch *w, const StepReport *r, double eta);
+/* The settings, when they have changed since they were told. */
+void train_watch_settings(TrainWatch *w);
+/* For more topics of a run: rl_watch.c. */
+struct Publish *train_watch_publish(TrainWatch *w);
 /* Text that the model made at this step. */
 void train_watch_sample(TrainWatch *w, const Buf *text);
 /* Between steps: carries orders out, and waits while the run is paused, until is_over says so. Changed settings and refused ones are told in

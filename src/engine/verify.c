@@ -441,6 +441,10 @@ bool verify_run(LatheModel *m, const char *golden_path, const VerifyOptions *o, 
 {
 	Verify v = { .m = m, .o = o };
 	*out = (VerifyReport){ 0 };
+	bool mla = config_attention(&m->lm->c) == ATTN_MLA;
+	if (o->attention == LATHE_ATTENTION_ABSORBED && !mla)
+		return err_set(e, E_2003, "attention absorbed: this model's attention is %s, only MLA has a latent to work on; leave it at auto",
+			m->lm->c.attention);
 	v.st = st_open(golden_path, e);
 	bool ok = v.st && verify_all(&v, out, e);
 	for (int i = 0; i < v.n; i++)

@@ -16,7 +16,7 @@ typedef struct Check {
 	TrainSettings s;
 	int threads;
 	Train *t;
-	TrainCheck *out;
+	Cases *out;
 	Err *e;
 } Check;
 
@@ -34,29 +34,17 @@ static double tolerance(const Check *k, const char *group, const char *name, dou
 	return number_at(t, fallback, group ? group : name, group ? name : NULL);
 }
 
-static TrainCase *case_new(Check *k, const char *file, const char *name)
+static Case *case_new(Check *k, const char *file, const char *name)
 {
-	TrainCheck *o = k->out;
-	if (o->n == o->cap) {
-		int cap = o->cap ? 2 * o->cap : 256;
-		TrainCase *c = realloc(o->c, sizeof *c * (size_t)cap);
-		if (!c) {
-			err_set(k->e, E_5001, "out of memory for the results");
-			return NULL;
-		}
-		o->c = c;
-		o->cap = cap;
-	}
-	TrainCase *c = &o->c[o->n++];
-	*c = (TrainCase){ .ok = true };
-	snprintf(c->name, sizeof c->name, "%s: %s", file, name);
-	return c;
+	char full[160];
+	snprintf(full, sizeof full, "%s: %s", file, name);
+	return cases_add(k->out, full, k->e);
 }
 
 /* Compares n numbers; |a - b| <= atol + rtol max|b| everywhere. */
 static bool case_numbers(Check *k, const char *file, const char *name, const real *own, const float *want, int64_t n, double atol, double rtol)
 {
-	TrainCase *c = case_new(k, file, name);
+	Case *c = case_new(k, file, name);
 	double most = 0, scale = 0;
 	int64_t where = 0;
 	if (!c)
@@ -275,7 +263,7 @@ static bool check_counts(Check *k, St *st, const char *file, int step)
 		snprintf(name, sizeof name, "counts.%d.layers.%d", step, l[i].layer);
 		const StEntry *t = st_find(st, name);
 		const char *p = t && is_type(t, DT_I64, l[i].E) ? st_data(st, t, k->e) : NULL;
-		TrainCase *c = p ? case_new(k, file, name) : NULL;
+		Case *c = p ? case_new(k, file, name) : NULL;
 		for (int j = 0; c && j < l[i].E; j++) {
 			int64_t v;
 			memcpy(&v, p + j * 8, 8);
@@ -484,11 +472,11 @@ static bool check_model(Check *k)
 	return ok && check_trajectory(k, "adamw.safetensors", false) && check_trajectory(k, "bias.safetensors", true);
 }
 
-bool verify_train(const char *dir, int threads, TrainCheck *out, Err *e)
+bool verify_train(const char *dir, int threads, Cases *out, Err *e)
 {
 	char path[4400];
 	Check k = { .dir = dir, .threads = threads, .out = out, .e = e };
-	*out = (TrainCheck){ .ok = true };
+	*out = (Cases){ .ok = true };
 	snprintf(path, sizeof path, "%s/case.json", dir);
 	k.c = json_parse_file(path, CASE_MAX, E_3200, e);
 	if (!k.c)
@@ -501,10 +489,4 @@ bool verify_train(const char *dir, int threads, TrainCheck *out, Err *e)
 	train_free(k.t);
 	json_decref(k.c);
 	return ok;
-}
-
-void verify_train_done(TrainCheck *c)
-{
-	free(c->c);
-	*c = (TrainCheck){ 0 };
 }

@@ -2,10 +2,7 @@
  * gradients, AdamW trajectories, bias updates (formats lathe-grad-1, lathe-trajectory-1, lathe-optimizer-1). */
 #ifndef ENGINE_VERIFY_TRAIN_H
 #define ENGINE_VERIFY_TRAIN_H
-#include "base/err.h"
-typedef struct TrainCase { char name[160]; bool ok; double max_abs, max_rel; char at[80]; } TrainCase;
-typedef struct TrainCheck { bool ok; int n, cap; TrainCase *c; char source[256]; } TrainCheck;
+#include "engine/cases.h"
 /* threads 0: all. False: the folder cannot be read or run. */
-bool verify_train(const char *dir, int threads, TrainCheck *out, Err *e);
-void verify_train_done(TrainCheck *c);
+bool verify_train(const char *dir, int threads, Cases *out, Err *e);
 #endif

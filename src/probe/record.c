@@ -194,6 +194,7 @@ int record_next(RecordReader *r, Frame *f, bool *torn, Err *e)
 		}
 		if (r->end) {
 			*torn = r->in.len > r->at;
+			r->end = false; /* asked again, it looks again: a recording may be growing */
 			return 0;
 		}
 		if (!reader_fill(r, e))

@@ -16,7 +16,8 @@ bool record_flush(Record *r, Err *e);
 bool record_close(Record *r, Err *e);
 typedef struct RecordReader RecordReader;
 RecordReader *record_open(const char *path, Err *e);
-/* 1: a frame, valid until the next call; 0: end (torn tail included, *torn set); -1: malformed, e set. */
+/* 1: a frame, valid until the next call; 0: end (torn tail included, *torn set), which may be asked again when the file has grown; -1:
+ * malformed, e set. */
 int record_next(RecordReader *r, Frame *f, bool *torn, Err *e);
 void record_done(RecordReader *r);
 /* All samples of a file into s. *torn may be NULL. */

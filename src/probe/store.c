@@ -374,6 +374,16 @@ const Sample *store_at(const Store *s, const char *topic, size_t i)
 	return i < hi - lo ? &r->item[r->head + lo + i]->s : NULL;
 }
 
+void store_each(const Store *s, const char *topic, void (*fn)(void *ud, const Sample *x), void *ud)
+{
+	const Series *r = series_find(s, topic);
+	size_t lo = 0, hi = 0;
+	if (r)
+		series_seen(s, r, &lo, &hi);
+	for (size_t i = lo; i < hi; i++)
+		fn(ud, &r->item[r->head + i]->s);
+}
+
 const Sample *store_last(const Store *s, const char *topic)
 {
 	const Series *r = series_find(s, topic);

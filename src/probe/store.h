@@ -20,6 +20,8 @@ void store_clear(Store *s, const char *pattern);     /* "gen.*" : forgets for go
 const Sample *store_last(const Store *s, const char *topic);
 size_t store_count(const Store *s, const char *topic);
 const Sample *store_at(const Store *s, const char *topic, size_t i);
+/* fn for each sample of the topic that store_at would give, in that order: for whoever looks at all of them. */
+void store_each(const Store *s, const char *topic, void (*fn)(void *ud, const Sample *x), void *ud);
 /* The sample whose rows cover position pos (newest such), *row = row inside it; NULL: not recorded. row may
  * be NULL. */
 const Sample *store_pos(const Store *s, const char *topic, uint64_t pos, int64_t *row);

@@ -209,6 +209,8 @@ static void loop_step(Screen *l)
 	if (now - l->looked > 1) {
 		l->looked = now;
 		l->dirty |= app_reload(l->app);
+		if (l->src->beside && l->src->beside_read(l->src->beside, l->store) > 0)
+			l->dirty = true;
 	}
 	if (!l->dirty && !l->now_dirty && now - l->drawn >= tick)
 		l->dirty = app_needs_draw(l->app, l->store, now);

@@ -15,6 +15,11 @@ typedef struct TuiSource {
 	bool own_engine; /* leaving by q ends the engine; a screen that dies or loses its terminal leaves it
 						running */
 	const char *const *commands; /* sent to the engine at the start, NULL-terminated; NULL: none */
+	/* Training runs to be drawn beside this one, read by the caller: `read` takes what is new, once a second; `add` names one more. NULL:
+	 * none. */
+	void *beside;
+	size_t (*beside_read)(void *beside, Store *s);
+	bool (*beside_add)(void *beside, const char *path, Err *e);
 } TuiSource;
 
 /* Exit status: 0 after the user left, 128+n after a signal, else that of *e. The terminal is as before in

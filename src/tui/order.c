@@ -75,6 +75,17 @@ static bool order_copy(Screen *l, json_t *j, Err *e)
 	return true;
 }
 
+static bool order_beside(Screen *l, json_t *j, Err *e)
+{
+	const char *path = json_string_value(json_object_get(j, "path"));
+	if (!l->src->beside || !path)
+		return err_set(e, E_2003, "beside: this screen cannot read other runs");
+	if (!l->src->beside_add(l->src->beside, path, e))
+		return false;
+	l->src->beside_read(l->src->beside, l->store);
+	return true;
+}
+
 static bool order_suspend(Screen *l, json_t *j, Err *e)
 {
 	(void)l;
@@ -86,7 +97,7 @@ static bool order_suspend(Screen *l, json_t *j, Err *e)
 
 static const struct Order { const char *name; bool (*run)(Screen *l, json_t *j, Err *e); } orders[] = {
 	{ "replay", order_replay }, { "restart", order_restart },
-	{ "mouse", order_mouse }, { "copy", order_copy }, { "suspend", order_suspend },
+	{ "mouse", order_mouse }, { "copy", order_copy }, { "beside", order_beside }, { "suspend", order_suspend },
 };
 
 /* An engine may have been started in another folder: it gets the whole path of a file that the user named

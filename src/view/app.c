@@ -52,11 +52,12 @@ void app_message(App *a, bool error, const char *text)
 /* The shipped order; others follow by name. */
 static int scene_order(const char *name)
 {
-	static const char *const first[] = { "home", "router", "cache", "token", "train" };
-	for (int i = 0; i < 5; i++)
+	static const char *const first[] = { "home", "router", "cache", "token", "train", "mla", "moe", "mtp", "trace", "tensors", "diff" };
+	int n = sizeof first / sizeof *first;
+	for (int i = 0; i < n; i++)
 		if (strcmp(first[i], name) == 0)
 			return i;
-	return 5;
+	return n;
 }
 
 static bool scene_before(const AppScene *x, const AppScene *y)
@@ -195,6 +196,8 @@ void app_free(App *a)
 		a->queue_head = (a->queue_head + 1) % APP_QUEUE;
 	}
 	free(a->taken);
+	free(a->here);
+	buf_done(&a->open);
 	lineedit_done(&a->prompt);
 	lineedit_done(&a->command);
 	lineedit_done(&a->search);
@@ -216,6 +219,8 @@ void app_set_engine(App *a, bool alive, const char *why)
 	buf_done(&b);
 	a->engine_alive = alive;
 	a->dirty = true;
+	free(a->here);             /* a new engine has been told nothing yet */
+	a->here = NULL;
 	if (alive)
 		app_watch(a);
 }

@@ -52,7 +52,8 @@ bool app_needs_draw(const App *a, const Store *s, double now);
  * For the terminal part itself:
  *   {"ui":"replay","path":P} {"ui":"mouse","on":B} {"ui":"suspend"}
  *   {"ui":"restart"}           start the engine again
- *   {"ui":"copy","text":T}     to the clipboard */
+ *   {"ui":"copy","text":T}     to the clipboard
+ *   {"ui":"beside","path":P}   losses of another training run beside those of this one */
 const char *app_take_command(App *a);
 /* The user asked to leave. */
 bool app_quit(const App *a);

@@ -175,6 +175,53 @@ static void cmd_replay(App *a, Store *s, const char *arg)
 		app_say(a, true, "replay needs a file");
 }
 
+static void cmd_blocks(App *a, Store *s, const char *arg)
+{
+	(void)s, (void)arg;
+	app_tensor_mean(a);
+}
+
+static void cmd_closer(App *a, Store *s, const char *arg)
+{
+	(void)s;
+	app_tensor_zoom(a, strcmp(arg, "all") != 0);
+}
+
+/* What the text is compared with: a precision, a form of attention, "text WORDS", or a checkpoint, whose path has a '/' or begins with '@'. */
+static void cmd_compare(App *a, Store *s, const char *arg)
+{
+	(void)s;
+	if (!*arg)
+		app_send(a, "{\"cmd\":\"compare\"}");
+	else if (strcmp(arg, "absorbed") == 0 || strcmp(arg, "naive") == 0)
+		app_send(a, "{\"cmd\":\"compare\",\"form\":\"absorbed\"}");
+	else if (strncmp(arg, "text ", 5) == 0)
+		app_send_text(a, "compare", "text", arg + 5);
+	else if (strchr(arg, '/') || *arg == '@')
+		app_send_text(a, "compare", "path", arg);
+	else
+		app_send_text(a, "compare", "precision", arg);
+}
+
+static void cmd_branch(App *a, Store *s, const char *arg)
+{
+	app_branch(a, s, arg);
+}
+
+static void cmd_show(App *a, Store *s, const char *arg)
+{
+	app_show_run(a, s, arg);
+}
+
+static void cmd_beside(App *a, Store *s, const char *arg)
+{
+	(void)s;
+	if (*arg)
+		app_send_ui(a, "beside", "path", arg);
+	else
+		app_say(a, true, "beside needs the recording of a training run: DIR/train.rec");
+}
+
 static void cmd_export(App *a, Store *s, const char *arg)
 {
 	const char *dot = strrchr(arg, '.');
@@ -263,6 +310,22 @@ static void cmd_find(App *a, Store *s, const char *arg)
 		app_say(a, true, "not found: %s", arg);
 }
 
+static void cmd_look(App *a, Store *s, const char *arg)
+{
+	(void)s, (void)arg;
+	app_look_again(a);
+}
+
+static void cmd_head(App *a, Store *s, const char *arg)
+{
+	double by;
+	(void)s;
+	if (*arg != '+' && *arg != '-')
+		go(a, arg, &a->sel.head);
+	else if (number(a, arg, -1e6, 1e6, &by))
+		app_move(a, AXIS_HEAD, (int)by);
+}
+
 static void cmd_pause(App *a, Store *s, const char *arg)
 {
 	(void)s, (void)arg;
@@ -311,9 +374,17 @@ static const Command command_table[] = {
 	{ "layer", "N", "select a layer", NULL, cmd_layer },
 	{ "token", "N", "select a position", NULL, cmd_token },
 	{ "expert", "N", "select an expert", NULL, cmd_expert },
+	{ "head", "N", "select a head; +1, -1 move by one", NULL, cmd_head },
+	{ "look", "", "read the text again for this scene", NULL, cmd_look },
 	{ "context", "N", "positions, for the Cache scene", NULL, cmd_context },
 	{ "find", "TEXT", "the next token with this text", NULL, cmd_find },
 	{ "record", "[FILE]", "record the stream; without FILE: stop", NULL, cmd_record },
+	{ "branch", "[N]", "go on from the selected token with the N-th alternative (or that under the cursor)", NULL, cmd_branch },
+	{ "show", "[RUN]", "show a branch of the text (or that under the cursor)", NULL, cmd_show },
+	{ "compare", "PRECISION|absorbed|PATH|text WORDS", "what the diff scene compares with", "bf16 absorbed text", cmd_compare },
+	{ "closer", "[all]", "the picture of a tensor around its cursor; all of it again", "all", cmd_closer },
+	{ "blocks", "", "pictures of tensors: largest of each block, or means", NULL, cmd_blocks },
+	{ "beside", "FILE", "losses of another run (its train.rec) beside these", NULL, cmd_beside },
 	{ "replay", "FILE", "show a recording", NULL, cmd_replay },
 	{ "export", "FILE", "picture or data: .svg .png .txt .ansi .csv .json", NULL, cmd_export },
 	{ "theme", "dark|light|mono", "colours", "dark light mono", cmd_theme },

@@ -55,6 +55,10 @@ static void csv_field(const Sink *k, const Field *f)
 static void csv_data(const Sink *k, const Data *d)
 {
 	char row[24];
+	if (d->empty) {            /* why there is nothing */
+		csv_line(k, "", "", NAN, d->empty);
+		return;
+	}
 	if (d->kind == DATA_FIELD)
 		csv_field(k, &d->field);
 	for (int i = 0; d->kind == DATA_ITEMS && i < d->items.n; i++)
@@ -79,6 +83,8 @@ static void csv_texts(const Sink *k, const Facts *f)
 	for (size_t i = 0; i < f->n_tok; i++) {
 		snprintf(row, sizeof row, "%lld", (long long)f->tok[i].pos);
 		csv_line(k, row, f->tok[i].given ? "given" : "generated", f->tok[i].logprob, f->tok[i].text);
+		if (f->tok[i].draft != TOK_NOT_DRAFTED)
+			csv_line(k, row, f->tok[i].draft == TOK_ACCEPTED ? "accepted" : "refused", NAN, f->tok[i].drafted);
 	}
 }
 
@@ -178,6 +184,10 @@ static void json_tokens(Jout *j, const Facts *f)
 		jout_kbool(j, "given", t->given);
 		jout_knum(j, "logprob", t->logprob);
 		jout_knum(j, "entropy", t->entropy);
+		if (t->draft != TOK_NOT_DRAFTED)
+			jout_kstr(j, "draft", t->draft == TOK_ACCEPTED ? "accepted" : "rejected");
+		if (t->drafted)
+			jout_kstr(j, "drafted", t->drafted);
 		jout_end_obj(j);
 	}
 	jout_end_arr(j);
@@ -238,6 +248,7 @@ bool app_data(App *a, const Store *s, const char *format, Buf *out, Err *e)
 	if (!d || !d->root)
 		return err_set(e, E_8001, "%s", d ? d->error : "the scene cannot be read");
 	arena_reset(a->arena);
+	a->memo = NULL;
 	memset(a->data, 0, sizeof a->data);
 	facts_update(&a->facts, s);
 	app_select_sync(a, s);
@@ -249,7 +260,7 @@ bool app_data(App *a, const Store *s, const char *format, Buf *out, Err *e)
 		buf_adds(out, "pane,row,column,value,text\n");
 		for (int i = 0; i < d->n_panes; i++) {
 			Sink k = { out, a->data[i].title ? a->data[i].title : "" };
-			if (a->data[i].kind == DATA_TEXT && strcmp(d->pane[i]->view, "text") == 0)
+			if (a->data[i].kind == DATA_TEXT && strcmp(d->pane[i]->view, "prompt") != 0)
 				csv_texts(&k, &a->facts);
 			else
 				csv_data(&k, &a->data[i]);

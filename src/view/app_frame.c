@@ -5,23 +5,27 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MESSAGE_SECONDS = 6 };
+enum { MESSAGE_SECONDS = 6, TABS_AND_SELECTION = 72 };
 
 Look app_look(App *a, const Store *s, const SceneNode *pane, int rows)
 {
 	int i = pane->index;
 	bool own = pane == (app_current(a)->def && i >= 0 && i < app_current(a)->def->n_panes ? app_current(a)->def->pane[i] : NULL);
-	return (Look){ s, &a->facts, &a->sel, a->arena, pane, rows, own ? a->rect[i].w - 4 : 0 };
+	return (Look){ s, &a->facts, &a->sel, a->arena, pane, rows, own ? a->rect[i].w - 4 : 0, a->replay, &a->memo };
 }
 
 /* Cursors of axes that belong to the pane itself. */
 static void data_local(Data *d, PaneState *ps)
 {
-	int rows = d->kind == DATA_ITEMS ? d->items.n : d->kind == DATA_TABLE ? d->table.rows : 0;
+	int rows = d->kind == DATA_ITEMS ? d->items.n : d->kind == DATA_TABLE ? d->table.rows : d->kind == DATA_FIELD ? d->field.rows : 0;
 	if (rows > 0 && ps->local_y >= rows)
 		ps->local_y = rows - 1;
 	if (d->kind == DATA_FIELD && d->field.col_axis == AXIS_LOCAL)
 		d->field.col_sel = ps->local_x < d->field.cols ? ps->local_x : d->field.cols - 1;
+	if (d->kind == DATA_FIELD && d->field.back && d->field.row_sel >= 0)
+		d->field.col_sel = ps->local_x < d->field.row_sel ? d->field.row_sel - ps->local_x : 0;
+	if (d->kind == DATA_FIELD && d->field.row_axis == AXIS_LOCAL)
+		d->field.row_sel = ps->local_y < d->field.rows ? ps->local_y : d->field.rows - 1;
 	if (d->kind == DATA_ITEMS && d->items.axis == AXIS_LOCAL)
 		d->items.sel = ps->local_y;
 	if (d->kind == DATA_TABLE && d->table.axis == AXIS_LOCAL)
@@ -115,7 +119,8 @@ static void draw_header(App *a, Win o)
 		if (k->experts > 0)
 			part[n++] = arena_printf(a->arena, "%lld experts, %lld per token",
 				(long long)k->experts, (long long)k->per_token);
-		part[n++] = arena_printf(a->arena, "MLA %lld+%lld", (long long)k->kv_rank, (long long)k->rope);
+		part[n++] = k->attention[0] && strcmp(k->attention, "mla") != 0 ? arena_printf(a->arena, "%s", k->attention)
+			: arena_printf(a->arena, "MLA %lld+%lld", (long long)k->kv_rank, (long long)k->rope);
 		part[n++] = arena_printf(a->arena, "%s (%s active)", text_count(a->arena, (double)k->total),
 			text_count(a->arena, (double)k->active));
 	} else if (a->facts.status.have) {
@@ -136,22 +141,67 @@ static void draw_header(App *a, Win o)
 				: t->warn);
 }
 
+static const char *tab_title(const App *a, int i)
+{
+	return a->scene[i].def ? a->scene[i].def->title : a->scene[i].name;
+}
+
+static int tab_width(const App *a, int i, int pad)
+{
+	return 2 * pad + (i < 10 ? 2 : 0) + text_columns(tab_title(a, i), strlen(tab_title(a, i)));
+}
+
+static const char *select_text(const App *a)
+{
+	return arena_printf(a->arena, "L%lld · token %lld · expert %lld · T %.2g ", (long long)(a->sel.layer < 0 ? 0 : a->sel.layer),
+		(long long)a->sel.token, (long long)a->sel.expert, !isnan(a->temperature) ? a->temperature
+			: isnan(a->facts.run.temperature) ? 0 : a->facts.run.temperature);
+}
+
+/* All of them, with blanks around as there is room; else as many as fit beside the selection, the current one among them. */
+int app_tabs(const App *a, int w, int x[APP_SCENES + 1])
+{
+	const char *sel = select_text(a);
+	w -= w >= TABS_AND_SELECTION ? text_columns(sel, strlen(sel)) + 2 : 0;
+	int from = 0, to = a->n_scenes, pad = 1, all = 2, wide = 2;
+	for (int i = 0; i < to; i++) {
+		all += tab_width(a, i, 1);
+		wide += tab_width(a, i, 0) + 1;
+	}
+	int gap = 0, sum = all;
+	if (all > w) {
+		pad = 0;
+		gap = 1;
+		sum = wide;
+	}
+	while (sum > w && to - from > 1) {
+		int cut = to - 1 - a->now > a->now - from ? --to : from++;
+		sum -= tab_width(a, cut, pad) + gap;
+	}
+	int at = 1;
+	for (int i = 0; i < a->n_scenes; i++) {
+		x[i] = i >= from && i < to ? at : -1;
+		at += x[i] < 0 ? 0 : tab_width(a, i, pad) + gap;
+	}
+	x[a->n_scenes] = at;
+	return pad;
+}
+
 static void draw_tabs(App *a, Win o)
 {
 	const Theme *t = a->theme;
-	int x = 1;
+	int at[APP_SCENES + 1], pad = app_tabs(a, o.w, at), x = at[a->n_scenes];
 	for (int i = 0; i < a->n_scenes; i++) {
-		const AppScene *s = &a->scene[i];
-		const char *title = s->def ? s->def->title : s->name;
 		Style st = i == a->now ? t->select : t->dim;
-		x = win_printf(o, x, 0, st, " %d %s ", (i + 1) % 10, title);
+		if (at[i] >= 0)
+			win_printf(o, at[i], 0, st, "%*s%s%s%*s", pad, "", i < 10 ? arena_printf(a->arena, "%d ", (i + 1) % 10) : "",
+				tab_title(a, i), pad, "");
 	}
-	const char *sel = arena_printf(a->arena, "L%lld · token %lld · expert %lld · T %.2g ",
-		(long long)(a->sel.layer < 0 ? 0 : a->sel.layer), (long long)a->sel.token,
-		(long long)a->sel.expert,
-		!isnan(a->temperature)                    ? a->temperature
-			: isnan(a->facts.run.temperature) ? 0
-							  : a->facts.run.temperature);
+	if (at[0] < 0)
+		win_text(o, 0, 0, a->ascii ? "<" : "‹", t->dim);
+	if (at[a->n_scenes - 1] < 0)
+		win_text(o, x, 0, a->ascii ? ">" : "›", t->dim);
+	const char *sel = select_text(a);
 	if (x + text_columns(sel, strlen(sel)) + 2 < o.w)
 		win_right(o, o.w, 0, sel, t->dim);
 }
@@ -249,9 +299,10 @@ static void draw_panes(App *a, const Store *s, Win body)
 		return;
 	}
 	for (int i = 0; i < d->n_panes; i++)
-		if (d->pane[i]->fit) {
+		if (d->pane[i]->fit || d->pane[i]->optional) {
 			make_one(a, s, i, body.h - 2);
-			want[i] = a->data[i].empty ? 3 : view_rows(&a->data[i]);
+			bool empty = a->data[i].empty != NULL;
+			want[i] = empty && d->pane[i]->optional ? -1 : !d->pane[i]->fit ? 0 : empty ? 3 : view_rows(&a->data[i]);
 		}
 	scene_layout(d, body.w, body.h, want, sc->zoom ? sc->focus : -1, a->rect);
 	if (a->rect[sc->focus].w == 0)
@@ -363,11 +414,33 @@ static void draw_bottom(App *a, Win o)
 
 /* --- help --- */
 
+/* The keys that the scene's file adds, before all others; returns the line behind them. */
+static int help_scene(App *a, Win o, int y, bool draw)
+{
+	const SceneDef *d = app_current(a)->def;
+	if (!d || d->n_keys + d->n_about == 0)
+		return y;
+	if (draw && y >= 0)
+		win_text(o, 0, y, arena_printf(a->arena, "this scene, %s", d->title), a->theme->strong);
+	y++;
+	for (int i = 0; i < d->n_keys; i++, y++) {
+		if (!draw || y < 0)
+			continue;
+		win_text(win_sub(o, 0, 0, 15, o.h), 1, y, d->key[i].key, a->theme->key);
+		int x = win_text(o, 16, y, d->key[i].help, a->theme->text);
+		win_text(o, x + 2, y, arena_printf(a->arena, ":%s", d->key[i].command), a->theme->dim);
+	}
+	for (int i = 0; i < d->n_about; i++, y++)
+		if (draw && y >= 0)
+			win_text(o, 1, y, d->about[i], a->theme->text);
+	return y + 1;
+}
+
 static int help_lines(App *a, Win o, int from, bool draw)
 {
 	KeyDoc k;
 	const char *group = "", *name, *args, *help;
-	int y = -from, n = 0;
+	int y = help_scene(a, o, -from, draw), n = 0;
 	for (int i = 0; app_key_doc(i, &k); i++) {
 		if (strcmp(group, k.group) != 0) {
 			y += n ? 1 : 0;
@@ -425,14 +498,18 @@ static void first_scene(App *a)
 void app_draw(App *a, const Store *s, Grid *g, double now)
 {
 	arena_reset(a->arena);
+	a->memo = NULL;
 	memset(a->data, 0, sizeof a->data);
 	double told = a->facts.forms_time;
 	facts_update(&a->facts, s);
-	if (a->facts.forms_time != told && a->facts.forms.have)
+	/* A scene that shows it says it itself. */
+	if (a->drawn_version && a->facts.forms_time != told && a->facts.forms.have && !strstr(a->here ? a->here : "", "engine.forms"))
 		app_say(a, false, "naive and absorbed attention: logits within %.1e, KL %.1e nat, %lld tokens",
 			a->facts.forms.logits, a->facts.forms.kl, (long long)a->facts.forms.tokens);
 	first_scene(a);
 	app_select_sync(a, s);
+	app_watch_here(a);
+	app_tensor_look(a, s);
 	g->ascii = a->ascii;
 	grid_clear(g, (Style){ COLOR_DEFAULT, COLOR_DEFAULT, 0 });
 	Win o = grid_win(g);

@@ -70,9 +70,9 @@ static void do_glyphs(App *a, Store *s, int arg)
 
 static void do_color(App *a, Store *s, int arg)
 {
-	static const char *const name[] = { "given and generated", "entropy", "probability" };
+	static const char *const name[] = { "given and generated", "entropy", "probability", "drafts of MTP" };
 	(void)s, (void)arg;
-	a->color_by = (a->color_by + 1) % 3;
+	a->color_by = (a->color_by + 1) % 4;
 	app_say(a, false, "text by %s", name[a->color_by]);
 }
 
@@ -118,7 +118,7 @@ static void do_search(App *a, Store *s, int arg)
 {
 	(void)s, (void)arg;
 	a->mode = MODE_SEARCH;
-	lineedit_set(&a->search, "");
+	lineedit_set(&a->search, app_has_tensors(a) ? a->filter : "");
 }
 
 static void do_again(App *a, Store *s, int arg)
@@ -246,7 +246,7 @@ static const Bind bind_table[] = {
 	{ CHAR('#'), "#", "numbers or colours", "view", do_numbers, 0 },
 	{ CHAR('g'), "g", "glyphs: half-blocks, shades, ASCII", "view", do_glyphs, 0 },
 	{ CHAR('l'), "l", "log or linear scale", "view", do_log, 0 },
-	{ CHAR('c'), "c", "colour of the text: origin, entropy, probability", "view", do_color, 0 },
+	{ CHAR('c'), "c", "colour of the text: origin, entropy, probability, drafts", "view", do_color, 0 },
 	{ CHAR('y'), "y", "copy the line that is read out", "view", do_copy, 0 },
 	{ CHAR('e'), "e", "export the picture or its data", "view", do_command, 'e' },
 	{ CTRL('l'), "Ctrl-L", "draw everything anew", "view", do_redraw, 0 },
@@ -268,7 +268,7 @@ bool app_key_doc(int i, KeyDoc *out)
 			*out = (KeyDoc){ bind_table[b].keys, bind_table[b].help, bind_table[b].group };
 			return true;
 		}
-	*out = i == seen ? (KeyDoc){ "1 ... 9 0", "scene; also F2 to F9", "program" }
+	*out = i == seen ? (KeyDoc){ "1 ... 9 0", "scene; also F2 to F12", "program" }
 			 : (KeyDoc){ "mouse", "click selects, wheel moves", "program" };
 	return i <= seen + 1;
 }
@@ -300,7 +300,7 @@ static bool digit_key(App *a, Key k)
 	int i = -1;
 	if (k.code == AK_CHAR && !k.mods && k.cp >= '0' && k.cp <= '9')
 		i = k.cp == '0' ? 9 : (int)(k.cp - '1');
-	else if (k.code >= AK_F2 && k.code <= AK_F9)
+	else if (k.code >= AK_F2 && k.code <= AK_F12)
 		i = (int)(k.code - AK_F2);
 	if (i < 0)
 		return false;
@@ -363,8 +363,26 @@ static bool command_key(App *a, Store *s, Key k)
 	return true;
 }
 
+/* In the tree of tensors / filters, with each key. */
+static bool filter_key(App *a, Key k)
+{
+	if (is_leave(k)) {
+		app_filter(a, "");
+		a->mode = MODE_PANES;
+	} else if (k.code == AK_ENTER || (k.code == AK_BACKSPACE && a->search.text.len == 0)) {
+		a->mode = MODE_PANES;
+	} else if (lineedit_key(&a->search, k)) {
+		app_filter(a, buf_str(&a->search.text));
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static bool search_key(App *a, Key k)
 {
+	if (app_has_tensors(a))
+		return filter_key(a, k);
 	if (is_leave(k) || (k.code == AK_BACKSPACE && a->search.text.len == 0)) {
 		a->mode = MODE_PANES;
 	} else if (k.code == AK_ENTER) {

@@ -10,20 +10,27 @@ static int64_t clamp(int64_t v, int64_t lo, int64_t hi)
 	return v > hi ? (hi < lo ? lo : hi) : v < lo ? lo : v;
 }
 
-/* The newest token has been chosen but not yet read by the model: it has no routes. A scene that explains
- * routes follows the newest that has. */
+/* The newest token has been chosen but not yet read by the model: it has no routes and looks at nothing. A scene that explains
+ * routes, or attention, follows the newest that has. */
 static int64_t newest_token(App *a, const Store *s)
 {
 	enum { BACK = 12 };
+	static const struct { const char *data, *probe; } needs[] = { { "why", "moe.scores" }, { "trail", "moe.scores" }, { "affinity", "moe.scores" },
+		{ "attention", "attn.c_KV" } };
 	const Facts *f = &a->facts;
 	const SceneDef *d = app_current(a)->def;
 	char topic[64];
-	bool wants = false;
+	const char *wants = NULL;
 	for (int i = 0; d && i < d->n_panes; i++)
-		wants |= strcmp(d->pane[i]->data, "why") == 0;
-	snprintf(topic, sizeof topic, "layers.%lld.moe.scores", (long long)a->sel.layer);
+		for (size_t k = 0; k < sizeof needs / sizeof *needs; k++)
+			if (strcmp(d->pane[i]->data, needs[k].data) == 0)
+				wants = needs[k].probe;
+	snprintf(topic, sizeof topic, "layers.%lld.%s", (long long)a->sel.layer, wants ? wants : "");
+	/* Behind a refused draft the newest position holds what the draft did: not the first row of its forward. */
+	bool refused = f->tok[f->n_tok - 1].draft == TOK_REJECTED;
+	int64_t row;
 	for (size_t i = 1; wants && i <= BACK && i <= f->n_tok; i++)
-		if (store_pos(s, topic, (uint64_t)f->tok[f->n_tok - i].pos, NULL))
+		if (store_pos(s, topic, (uint64_t)f->tok[f->n_tok - i].pos, &row) && !(i == 1 && refused && row > 0))
 			return f->tok[f->n_tok - i].pos;
 	return f->tok[f->n_tok - 1].pos;
 }
@@ -40,6 +47,7 @@ void app_select_sync(App *a, const Store *s)
 		a->sel.expert = clamp(a->sel.expert, 0, k->experts - 1);
 		a->sel.head = clamp(a->sel.head, 0, k->heads - 1);
 	}
+	app_branch_sync(a);
 	if (f->n_tok == 0)
 		a->sel.follow = true;
 	else if (a->sel.follow)
@@ -83,7 +91,7 @@ void app_move(App *a, Axis axis, int by)
 
 static int data_rows(const Data *d)
 {
-	return d->kind == DATA_ITEMS ? d->items.n : d->kind == DATA_TABLE ? d->table.rows : 0;
+	return d->kind == DATA_ITEMS ? d->items.n : d->kind == DATA_TABLE ? d->table.rows : d->kind == DATA_FIELD ? d->field.rows : 0;
 }
 
 static void move_local_y(App *a, const Data *d, int dy)
@@ -121,6 +129,8 @@ static void move_across(App *a, const Data *d, int dx)
 	PaneState *ps = app_pane_state(a);
 	if (d->kind == DATA_FIELD && d->field.col_axis != AXIS_LOCAL)
 		app_move(a, d->field.col_axis, dx);
+	else if (d->kind == DATA_FIELD && d->field.back)
+		ps->local_x = (int)clamp(ps->local_x - dx, 0, d->field.row_sel < 0 ? 0 : d->field.row_sel);
 	else if (d->kind == DATA_FIELD)
 		ps->local_x = (int)clamp(ps->local_x + dx, 0, d->field.cols - 1);
 	else if (d->kind == DATA_SERIES && d->series.axis == AXIS_LOCAL)
@@ -142,6 +152,10 @@ void app_move_focus(App *a, int dx, int dy)
 {
 	const Data *d = &a->data[app_current(a)->focus];
 	a->dirty = true;
+	if (d->kind == DATA_TABLE && d->table.axis == AXIS_TENSOR) {
+		app_tensor_move(a, d, dx, dy);
+		return;
+	}
 	if (dx)
 		move_across(a, d, dx);
 	if (!dy || move_why(a, d, dy))
@@ -160,7 +174,7 @@ void app_move_focus(App *a, int dx, int dy)
 /* A click selects the token under it. */
 static void click_text(App *a, const PaneState *ps, int x, int y)
 {
-	int64_t to = text_token_at(&a->facts, ps->body.w, x - ps->body.x, y - ps->body.y + ps->scroll_y);
+	int64_t to = text_token_at(&a->facts, ps->body.w, x - ps->body.x, (y - ps->body.y) / (ps->row_h > 1 ? ps->row_h : 1) + ps->scroll_y);
 	int64_t i = facts_find(&a->facts, a->sel.token);
 	if (to >= 0)
 		move_token(a, (int)(to - (i < 0 ? 0 : i)));
@@ -215,15 +229,12 @@ static void click_pane(App *a, int i, int x, int y)
 
 static int tab_at(const App *a, int x)
 {
-	int at = 1;
-	for (int i = 0; i < a->n_scenes; i++) {
-		const char *title = a->scene[i].def ? a->scene[i].def->title : "";
-		int w = 4 + text_columns(title, strlen(title));
-		if (x >= at && x < at + w)
-			return i;
-		at += w;
-	}
-	return -1;
+	int at[APP_SCENES + 1], best = -1;
+	app_tabs(a, a->grid_w, at);
+	for (int i = 0; i < a->n_scenes && x < at[a->n_scenes]; i++)
+		if (at[i] >= 0 && x >= at[i])
+			best = i;
+	return best;
 }
 
 bool app_click(App *a, Key k)

@@ -79,6 +79,22 @@ void app_send_text(App *a, const char *cmd, const char *key, const char *text)
 		queue_put(a, json_of("cmd", cmd, key, text));
 }
 
+void app_send_tensor(App *a, const char *name)
+{
+	Buf b = BUF_INIT;
+	Jout j;
+	jout_init(&j, &b);
+	jout_obj(&j);
+	jout_kstr(&j, "cmd", "tensor");
+	jout_kstr(&j, "name", name);
+	jout_kbool(&j, "mean", a->block_mean);
+	static const char *const key[] = { "row", "col", "rows", "cols" };
+	for (int i = 0; a->window[2] > 0 && i < 4; i++)
+		jout_kint(&j, key[i], (int64_t)a->window[i]);
+	jout_end_obj(&j);
+	queue_put(a, buf_take(&b));
+}
+
 void app_send_ui(App *a, const char *ui, const char *key, const char *text)
 {
 	queue_put(a, json_of("ui", ui, key, text));
@@ -119,6 +135,79 @@ void app_watch(App *a)
 	if (n > 0)
 		queue_put(a, buf_take(&b));
 	buf_done(&b);
+	app_watch_here(a);
+}
+
+/* The scene's own topics as a JSON list; a layer that is not known yet is any. "": it has none. */
+static void here_list(App *a, Buf *out)
+{
+	const SceneDef *d = app_current(a)->def;
+	Jout j;
+	if (!d || d->n_here == 0)
+		return;
+	jout_init(&j, out);
+	jout_arr(&j);
+	for (int i = 0; i < d->n_here; i++) {
+		Buf t = BUF_INIT;
+		for (const char *p = d->here[i]; *p;) {
+			bool layer = strncmp(p, "{layer}", 7) == 0;
+			if (layer && a->sel.layer >= 0)
+				buf_printf(&t, "%lld", (long long)a->sel.layer);
+			else
+				buf_addc(&t, layer ? '*' : *p);
+			p += layer ? 7 : 1;
+		}
+		jout_str(&j, buf_str(&t));
+		buf_done(&t);
+	}
+	jout_end_arr(&j);
+}
+
+static void here_send(App *a, const char *cmd, const char *list)
+{
+	Buf b = BUF_INIT;
+	buf_printf(&b, "{\"cmd\":\"%s\",\"patterns\":%s}", cmd, list);
+	queue_put(a, buf_take(&b));
+}
+
+void app_look_again(App *a)
+{
+	a->look_due = false;
+	if (!engine_there(a))
+		return;
+	if (!a->here || facts_training(&a->facts))
+		app_say(a, false, "nothing in this scene is read from the text a second time");
+	else if (a->facts.n_tok == 0)
+		app_say(a, false, "no text yet - Enter writes a prompt");
+	else
+		here_send(a, "look", a->here);
+}
+
+/* What a scene alone wants is watched while it is shown. The text so far is read again for it when that takes no time that one would
+ * notice; else when it is asked for. */
+void app_watch_here(App *a)
+{
+	const char *state = a->facts.status.state;
+	static const double unnoticed = 2e9;
+	Buf b = BUF_INIT;
+	if (a->replay || !a->engine_alive)
+		return;
+	here_list(a, &b);
+	if (strcmp(buf_str(&b), a->here ? a->here : "") != 0) {
+		if (a->here)
+			here_send(a, "unwatch", a->here);
+		free(a->here);
+		a->here = b.len ? strdup(buf_str(&b)) : NULL;
+		if (a->here)
+			here_send(a, "watch", a->here);
+		a->look_due = a->here && a->facts.n_tok > 0;
+	}
+	buf_done(&b);
+	if (a->look_due && (strcmp(state, "idle") == 0 || strcmp(state, "paused") == 0)) {
+		a->look_due = false;
+		if (!facts_training(&a->facts) && 2 * (double)a->facts.card.active * (double)a->facts.n_tok < unnoticed)
+			here_send(a, "look", a->here);
+	}
 }
 
 void app_run_prompt(App *a)

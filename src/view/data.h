@@ -15,6 +15,7 @@ typedef enum Axis {
 	AXIS_EXPERT,
 	AXIS_HEAD,
 	AXIS_CONTEXT,
+	AXIS_TENSOR,               /* rows of a tree, told by Table.path */
 	AXIS_LOCAL
 } Axis;
 
@@ -23,6 +24,10 @@ typedef struct Select {
 	int64_t layer, token, expert, head;
 	bool follow;               /* token goes with the newest */
 	int64_t context;           /* positions, for the Cache scene */
+	/* in the tree of tensors, all may be NULL: the path of the row; groups opened and closed by hand ("+path" or "-path", a line each); words
+	 * that names must have */
+	const char *tensor, *open, *filter;
+	int64_t branch;            /* the run under the cursor of the table of branches; 0: none */
 } Select;
 
 /* What a source sees. */
@@ -34,7 +39,12 @@ typedef struct Look {
 	const SceneNode *pane;
 	int rows_hint;             /* how many rows can be seen: "last n tokens" */
 	int cols_hint;             /* and columns; 0: not known */
+	bool replay;               /* of a recording: nothing can be computed any more */
+	struct Memo **memo;        /* what the panes of this frame have worked out so far; NULL: nothing is kept */
 } Look;
+/* Room for something that several panes of a frame need, by a name of its own: zeroed with *made true the first time, the same place
+ * after that. NULL: out of memory. */
+void *look_memo(const Look *l, const char *key, size_t bytes, bool *made);
 
 typedef enum DataKind { DATA_NONE, DATA_FIELD, DATA_ITEMS, DATA_SERIES, DATA_TABLE, DATA_TEXT } DataKind;
 
@@ -53,7 +63,10 @@ struct Field {
 	int row_sel, col_sel;      /* the cursor; -1: none */
 	int group;                 /* columns in a group, 0: none */
 	int label_w;               /* columns that row labels need */
+	bool each_line;            /* never two rows in one line: the labels matter */
 	bool diverging, sparse;    /* sparse: cells without a value are the rule, drawn as quiet dots */
+	bool blank;                /* cells without a value cannot have one: left blank */
+	bool back;                 /* the pane's own column cursor counts back from the diagonal */
 	double hi;                 /* top of the range; 0: from what is seen */
 	const Look *look;
 	int64_t layer;
@@ -101,6 +114,7 @@ typedef struct Table {
 	bool left[TABLE_COLS];     /* text; numbers are right-aligned */
 	TableCell *cell;           /* rows x cols; s NULL: empty */
 	const char **readout;      /* per row, or NULL */
+	const char **path;         /* per row, with AXIS_TENSOR */
 	const char **line;         /* lines of text above (n_above) and below the table */
 	int n_lines, n_above;
 } Table;
@@ -140,4 +154,19 @@ bool source_router(const Look *l, const char *name, Data *d);
 bool source_cache(const Look *l, const char *name, Data *d);
 bool source_token(const Look *l, const char *name, Data *d);
 bool source_train(const Look *l, const char *name, Data *d);
+bool source_trace(const Look *l, const char *name, Data *d);
+bool source_tensors(const Look *l, const char *name, Data *d);
+bool source_diff(const Look *l, const char *name, Data *d);
+
+/* The tokens from <think> to </think> (or to the end), as indices; -1: there are none. */
+void source_think_span(const Facts *f, int64_t *from, int64_t *to);
+/* The run in this row of the table of branches, or 0. */
+int64_t source_branch_at(const FactTree *t, int row);
+/* The name of the selected tensor or probe; known: its figures are in the store. False: a group is selected, or nothing. */
+bool source_tensor_selected(const Look *l, const char **name, bool *known);
+/* Row, column, rows and columns around the cursor of a tensor's picture, `shrink` times smaller than it shows now. False: d is none. */
+bool source_tensor_window(const Data *d, double shrink, double w[4]);
+bool source_mla(const Look *l, const char *name, Data *d);
+bool source_moe(const Look *l, const char *name, Data *d);
+bool source_mtp(const Look *l, const char *name, Data *d);
 #endif

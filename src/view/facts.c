@@ -78,8 +78,9 @@ static json_t *sample_json(const Sample *x)
 void facts_init(Facts *f)
 {
 	memset(f, 0, sizeof *f);
+	fact_trace_init(&f->trace);
 	f->fresh = true;
-	f->first_time = f->first_speed = f->card_time = f->status_time = f->run_time = f->forms_time = f->settings_time = -1;
+	f->first_time = f->first_speed = f->card_time = f->status_time = f->run_time = f->forms_time = f->settings_time = f->held_time = -1;
 }
 
 static void token_done(FactToken *t)
@@ -103,6 +104,7 @@ void facts_done(Facts *f)
 	tokens_clear(f);
 	free(f->tok);
 	free(f->speed);
+	fact_trace_done(&f->trace);
 	facts_init(f);
 }
 
@@ -205,7 +207,7 @@ static void card_kv(FactCard *c, const json_t *o)
 	if (!kv)
 		kv = json_object_get(o, "kv");
 	c->kv = (KvElements){ get_int(kv, "mla", 0), get_int(kv, "mha", 0), get_int(kv, "gqa8", 0),
-		get_int(kv, "mqa", 0) };
+		get_int(kv, "mqa", 0), get_int(kv, "own", get_int(kv, "mla", 0)) };
 }
 
 static void card_lists(FactCard *c, const json_t *o)
@@ -233,7 +235,7 @@ static void card_parse(FactCard *c, const json_t *o)
 		{ "vocab", &c->vocab }, { "experts", &c->experts }, { "experts_per_token", &c->per_token },
 		{ "n_group", &c->n_group }, { "topk_group", &c->topk_group }, { "shared", &c->shared },
 		{ "first_dense", &c->first_dense }, { "q_lora_rank", &c->q_rank },
-		{ "kv_lora_rank", &c->kv_rank }, { "nope", &c->nope }, { "rope", &c->rope }, { "v", &c->v },
+		{ "kv_lora_rank", &c->kv_rank }, { "key_heads", &c->key_heads }, { "nope", &c->nope }, { "rope", &c->rope }, { "v", &c->v },
 		{ "params_total", &c->total }, { "params_active", &c->active }, { "bytes", &c->bytes },
 		{ "mtp_layers", &c->mtp }, { "max_context", &c->context }, { "machine_memory", &c->memory },
 	};
@@ -241,6 +243,7 @@ static void card_parse(FactCard *c, const json_t *o)
 	c->have = true;
 	get_text(o, "name", c->name, sizeof c->name);
 	get_text(o, "model_type", c->type, sizeof c->type);
+	get_text(o, "attention", c->attention, sizeof c->attention);
 	const char *gate = json_string_value(json_object_get(o, "gate"));
 	c->softmax = gate ? strcmp(gate, "softmax") == 0 : strstr(c->type, "v2") != NULL;
 	for (size_t i = 0; i < sizeof field / sizeof *field; i++)
@@ -321,13 +324,21 @@ static bool stats_update(Facts *f, const Store *s)
 static void run_parse(Facts *f, const json_t *o)
 {
 	f->run.have = true;
+	f->run.number = get_int(o, "run", 0);
 	f->run.temperature = get_num(o, "temperature");
 	get_text(o, "attention", f->run.attention, sizeof f->run.attention);
 }
 
 static void forms_parse(Facts *f, const json_t *o)
 {
-	f->forms = (FactForms){ true, get_int(o, "tokens", 0), get_num(o, "logits_max_abs"), get_num(o, "kl") };
+	const json_t *layers = json_object_get(o, "layers");
+	FactForms *t = &f->forms;
+	*t = (FactForms){ .have = true, .tokens = get_int(o, "tokens", 0), .flipped = get_int(o, "routes_flipped", 0),
+		.logits = get_num(o, "logits_max_abs"), .kl = get_num(o, "kl") };
+	for (size_t i = 0; i < json_array_size(layers) && t->n_layers < FACTS_FORM_LAYERS; i++) {
+		const json_t *v = json_array_get(layers, i);
+		t->layer[t->n_layers++] = json_is_number(v) ? json_number_value(v) : NAN;
+	}
 }
 
 /* A topic of which only the newest sample counts: parsed when it is another than at *seen. */
@@ -342,6 +353,27 @@ static void newest_update(Facts *f, const Store *s, const char *topic, double *s
 		parse(f, o);
 	json_decref(o);
 	*seen = x->time;
+}
+
+static void held_take(Facts *f, const json_t *o)
+{
+	const json_t *tok = json_object_get(o, "tokens"), *start = json_object_get(o, "starts");
+	f->n_held = 0;
+	for (size_t i = 0; i < json_array_size(tok) && i < FACTS_HELD; i++) {
+		FactHeld *h = &f->held[f->n_held++];
+		char *s = safe_dup(json_array_get(tok, i), SAFE_LF, NULL);
+		size_t n = s ? strlen(s) : 0;
+		n = n >= sizeof h->text ? sizeof h->text - 1 - utf8_tail(s, sizeof h->text - 1) : n;
+		memcpy(h->text, s ? s : "", n);
+		h->text[n] = 0;
+		h->begins = false;
+		free(s);
+	}
+	for (size_t i = 0; i < json_array_size(start); i++) {
+		json_int_t at = json_integer_value(json_array_get(start, i));
+		if (at >= 0 && at < f->n_held)
+			f->held[at].begins = true;
+	}
 }
 
 static void card_take(Facts *f, const json_t *o)
@@ -402,7 +434,9 @@ bool facts_update(Facts *f, const Store *s)
 	newest_update(f, s, "engine.status", &f->status_time, status_take);
 	newest_update(f, s, STORE_RUN, &f->run_time, run_parse);
 	newest_update(f, s, "engine.forms", &f->forms_time, forms_parse);
+	newest_update(f, s, "train.gate_text", &f->held_time, held_take);
 	settings_update(f, s);
+	fact_trace_update(&f->trace, s);
 	const Sample *rate = store_last(s, "train.tok_per_s");
 	f->train = (FactTrain){ store_last(s, "train.step") != NULL, rate ? sample_num(rate, 0) : NAN };
 	tokens_update(f, s);

@@ -3,6 +3,7 @@
 #ifndef VIEW_FACTS_H
 #define VIEW_FACTS_H
 #include "probe/store.h"
+#include "view/facts_trace.h"
 
 enum { FACTS_KNOWN = 24, FACTS_DTYPES = 6, FACTS_ACCEPT = 8, FACTS_ALTS = 32, FACTS_SETTINGS = 64 };
 typedef enum TokDraft { TOK_NOT_DRAFTED, TOK_ACCEPTED, TOK_REJECTED } TokDraft;
@@ -21,13 +22,13 @@ typedef struct FactToken {
 	char *drafted;             /* text of a refused draft, LF kept, or NULL */
 } FactToken;
 
-typedef struct KvElements { int64_t mla, mha, gqa8, mqa; } KvElements;
+typedef struct KvElements { int64_t mla, mha, gqa8, mqa, own; } KvElements;
 typedef struct FactKnown { char name[40]; int64_t kv; } FactKnown;
 typedef struct FactCard {
 	bool have, softmax;        /* softmax: V2 gate; else sigmoid */
-	char name[64], type[32];
+	char name[64], type[32], attention[48]; /* mla, mha, gqa, mqa, or a script's */
 	int64_t layers, hidden, heads, vocab, experts, per_token, n_group, topk_group, shared, first_dense;
-	int64_t q_rank, kv_rank, nope, rope, v, total, active, bytes, mtp, context, memory;
+	int64_t q_rank, kv_rank, key_heads, nope, rope, v, total, active, bytes, mtp, context, memory;
 	KvElements kv;
 	int n_dtypes;
 	struct { char name[12]; int64_t n; } dtype[FACTS_DTYPES];
@@ -44,11 +45,15 @@ typedef struct FactStats {
 } FactStats;
 
 /* gen.run: how the text is made; engine.forms: naive against absorbed attention on it. */
-typedef struct FactRun { bool have; double temperature; char attention[12]; } FactRun;
-typedef struct FactForms { bool have; int64_t tokens; double logits, kl; } FactForms;
+typedef struct FactRun { bool have; int64_t number; double temperature; char attention[12]; } FactRun;
+enum { FACTS_FORM_LAYERS = 128 };
+typedef struct FactForms { bool have; int64_t tokens, flipped; double logits, kl, layer[FACTS_FORM_LAYERS]; int n_layers; } FactForms;
 
 /* train.*: a training run. A setting is `changed` when it is not what it was at the first step that is kept. */
 typedef struct FactTrain { bool have; double rate; } FactTrain;
+/* The held-out tokens that train.gate.N is about; begins: of a text of its own. */
+enum { FACTS_HELD = 96 };
+typedef struct FactHeld { char text[24]; bool begins; } FactHeld;
 typedef struct FactSetting { char name[24], value[24]; bool changed; } FactSetting;
 
 typedef struct FactStatus {
@@ -66,6 +71,9 @@ typedef struct Facts {
 	FactTrain train;
 	FactSetting setting[FACTS_SETTINGS];
 	int n_settings;
+	FactHeld held[FACTS_HELD];
+	int n_held;
+	FactTrace trace;
 	FactToken *tok;            /* in order of position */
 	size_t n_tok, cap_tok;
 	double *speed;             /* decode tokens per second, one per gen.stats sample */
@@ -74,7 +82,7 @@ typedef struct Facts {
 	uint64_t version;
 	double seek;
 	size_t seen_tok, seen_speed;
-	double first_time, first_speed, card_time, status_time, run_time, forms_time, settings_time;
+	double first_time, first_speed, card_time, status_time, run_time, forms_time, settings_time, held_time;
 	bool fresh;
 } Facts;
 

@@ -61,7 +61,7 @@ static void heat_number(const Heat *h, int x, int y, double v, bool have)
 	char s[16];
 	Style st = h->p->theme->text;
 	if (!have) {
-		win_right(h->o, x + h->cell_w - 1, y, "·", h->p->theme->dim);
+		win_right(h->o, x + h->cell_w - 1, y, h->f->blank ? " " : "·", h->p->theme->dim);
 		return;
 	}
 	if (isnan(v)) {
@@ -91,7 +91,7 @@ static void heat_half(const Heat *h, int c, int line)
 			win_text(h->o, x, y, "▀", (Style){ col[0], col[1], 0 });
 		else if (have[1])
 			win_text(h->o, x, y, "▄", (Style){ col[1], COLOR_DEFAULT, 0 });
-		else if (i == 0)
+		else if (i == 0 && !h->f->blank)
 			win_text(h->o, x, y, "·", h->p->theme->track);
 	}
 }
@@ -121,7 +121,7 @@ static void heat_cell(const Heat *h, int r, int c)
 	if (h->numbers)
 		heat_number(h, x, y, v, have);
 	else if (!have)
-		win_text(h->o, x + (h->cell_w - 1) / 2, y, "·", h->p->theme->track);
+		win_text(h->o, x + (h->cell_w - 1) / 2, y, h->f->blank ? " " : "·", h->p->theme->track);
 	else if (isnan(v))
 		win_text(h->o, x + (h->cell_w - 1) / 2, y, "!",
 			(Style){ COLOR_DEFAULT, COLOR_DEFAULT, ATTR_REVERSE });
@@ -131,22 +131,30 @@ static void heat_cell(const Heat *h, int r, int c)
 		heat_mark(h, x, y);
 }
 
+/* Where the number of a column begins and how long it is; one at the edge is moved in. */
+static int header_at(const Heat *h, int c, char s[16], int *n)
+{
+	*n = snprintf(s, 16, "%d", c);
+	int x = heat_x(h, c) + (h->cell_w > *n ? (h->cell_w - *n + 1) / 2 : 0);
+	return x + *n > h->o.w ? h->o.w - *n : x;
+}
+
 static void heat_header(const Heat *h)
 {
 	const Theme *t = h->p->theme;
 	char s[16];
-	int digits = snprintf(s, sizeof s, "%d", h->f->cols - 1), every = 1;
+	int digits = snprintf(s, sizeof s, "%d", h->f->cols - 1), every = 1, n = 0, n_on = 0, sel = h->f->col_sel;
+	bool seen = sel >= h->c0 && sel < h->c0 + h->cols;
+	int x_on = seen ? header_at(h, sel, s, &n_on) : 0;
 	/* Every number that fits with a blank between; the selected one always. */
 	while (every * h->cell_w <= digits)
 		every *= 2;
 	every = every == 2 && h->cell_w == digits && digits == 2 && h->gaps ? 1 : every;
 	for (int c = h->c0; c < h->c0 + h->cols && c < h->f->cols; c++) {
-		bool on = c == h->f->col_sel;
-		if (!on && (c % every != 0 || (every > 1 && abs(c - h->f->col_sel) * h->cell_w <= digits)))
+		int x = header_at(h, c, s, &n);
+		if (c != sel && (c % every != 0 || (every > 1 && seen && x + n >= x_on && x <= x_on + n_on)))
 			continue;
-		int n = snprintf(s, sizeof s, "%d", c),
-		    x = heat_x(h, c) + (h->cell_w > n ? (h->cell_w - n + 1) / 2 : 0);
-		win_text(h->o, x, h->y0 - 1, s, on ? t->accent : t->dim);
+		win_text(h->o, x, h->y0 - 1, s, c == sel ? t->accent : t->dim);
 	}
 }
 
@@ -232,7 +240,7 @@ static void heat_rows(Heat *h, bool legend)
 {
 	int lines = h->o.h - h->y0 - (legend ? 1 : 0);
 	h->half = h->f->rows > lines && h->p->glyphs == GLYPHS_BLOCK && !h->numbers && !h->p->theme->mono &&
-		!h->p->ascii && h->f->row_axis != AXIS_TOKEN && h->f->row_axis != AXIS_LAYER;
+		!h->p->ascii && !h->f->each_line && h->f->row_axis != AXIS_TOKEN && h->f->row_axis != AXIS_LAYER;
 	if (h->f->row_axis == AXIS_LAYER && h->f->rows > 2 * lines - lines / 2)
 		h->half = h->p->glyphs == GLYPHS_BLOCK && !h->numbers && !h->p->theme->mono && !h->p->ascii;
 	h->rows = h->half ? 2 * lines : lines;

@@ -158,6 +158,8 @@ void scene_layout(const SceneDef *d, int w, int h, const int *want_h, int zoom, 
 		rect[zoom] = (Rect){ 0, 0, w, h };
 		return;
 	}
+	for (int i = 0; want_h && i < d->n_panes; i++)
+		p.hidden[i] = want_h[i] < 0;
 	while (node_min(&p, d->root, true) > w || node_min(&p, d->root, false) > h) {
 		int v = plan_victim(&p);
 		if (v < 0)

@@ -111,28 +111,53 @@ static const char *axis_text(const Plot *t, double v, const char *unit)
 	return v != 0 && fabs(v) < 10 ? arena_printf(a, "%.2f", v) : text_count(a, v);
 }
 
-/* Whether a line is made of dots. Without colour those of several lines could not be told apart: all but the first get marks. */
+/* Whether a line is made of dots. Without colour, or with one that another line has, those of several lines could not be told apart:
+ * they get marks. */
 static bool line_dots(const Plot *t, int k)
 {
-	return t->braille && !(t->p->theme->mono && k > 0);
+	return t->braille && k < (t->p->theme->mono ? 1 : CATEGORIES);
 }
 
-static void line_legend(const Plot *t, Win o, const Series *s)
+static const char *legend_value(const Plot *t, const Series *s, const Line *l)
 {
-	int x = 0;
+	double v = l->n ? l->at(l, s->sel >= 0 && s->sel < l->n ? s->sel : l->n - 1) : NAN;
+	return isnan(v) ? "·" : axis_text(t, plot_value(t, v), l->unit);
+}
+
+static const char *legend_unit(const Plot *t, const Line *l)
+{
+	return l->unit && strcmp(l->unit, "B") ? arena_printf(t->p->look.arena, " %s", l->unit) : "";
+}
+
+static int legend_width(const Plot *t, const Series *s, const Line *l)
+{
+	const char *value = legend_value(t, s, l), *unit = legend_unit(t, l);
+	return 3 + text_columns(l->name, strlen(l->name)) + text_columns(value, strlen(value)) + text_columns(unit, strlen(unit));
+}
+
+/* Name and value of each line; several lines of the picture when there are many and it is high. Returns how many. */
+static int line_legend(const Plot *t, Win o, const Series *s)
+{
+	int x = 0, y = 0, most = o.h >= 12 ? 4 : o.h >= 8 ? 3 : o.h >= 6 ? 2 : 1, wide = -3;
+	for (int k = 0; k < s->n; k++)
+		wide += legend_width(t, s, &s->line[k]) + 3;
+	int gap = most == 1 && wide > o.w ? 1 : 3;
 	for (int k = 0; k < s->n; k++) {
 		const Line *l = &s->line[k];
-		double v = l->n ? l->at(l, s->sel >= 0 && s->sel < l->n ? s->sel : l->n - 1) : NAN;
 		const Theme *th = t->p->theme;
 		Style st = th->text;
 		st.fg = th->category[k % CATEGORIES];
 		char mark[] = { marks[k % 6], ' ', 0 };
-		x = win_text(o, x, 0, line_dots(t, k) ? "● " : mark, st);
-		x = win_printf(o, x, 0, th->dim, "%s ", l->name);
-		x = win_text(o, x, 0, isnan(v) ? "·" : axis_text(t, plot_value(t, v), l->unit), th->strong);
-		x = win_printf(o, x, 0, th->dim, "%s%s   ", l->unit && strcmp(l->unit, "B") ? " " : "",
-			l->unit && strcmp(l->unit, "B") ? l->unit : "");
+		if (x > 0 && x + legend_width(t, s, l) > o.w && y + 1 < most) {
+			x = 0;
+			y++;
+		}
+		x = win_text(o, x, y, line_dots(t, k) ? "● " : mark, st);
+		x = win_printf(o, x, y, th->dim, "%s ", l->name);
+		x = win_text(o, x, y, legend_value(t, s, l), th->strong);
+		x = win_printf(o, x, y, th->dim, "%s%*s", legend_unit(t, l), gap, "");
 	}
+	return y + 1;
 }
 
 static void line_cursor(const Plot *t, const Series *s, int dots)
@@ -169,17 +194,17 @@ void view_line(const Pen *p, Win o, const Data *d)
 		t.n = s->line[k].n > t.n ? s->line[k].n : t.n;
 	t.from = !s->whole && s->axis == AXIS_LOCAL && t.n > 4 * o.w ? t.n - 4 * o.w : 0;
 	plot_range(&t, s);
-	line_legend(&t, o, s);
-	if (o.h < 3)
+	int top = line_legend(&t, o, s);
+	if (o.h < top + 2)
 		return;
 	const char *hi = axis_text(&t, t.hi, s->line[0].unit), *lo = axis_text(&t, t.lo, s->line[0].unit);
 	int lw = text_columns(hi, strlen(hi)), lw2 = text_columns(lo, strlen(lo));
 	lw = (lw2 > lw ? lw2 : lw) + 1;
 	if (lw > o.w / 3)
 		lw = 0;
-	t.o = win_sub(o, lw, 1, o.w - lw, o.h - 1);
+	t.o = win_sub(o, lw, top, o.w - lw, o.h - top);
 	if (lw) {
-		win_right(o, lw - 1, 1, hi, p->theme->dim);
+		win_right(o, lw - 1, top, hi, p->theme->dim);
 		win_right(o, lw - 1, o.h - 1, lo, p->theme->dim);
 	}
 	for (int k = s->n - 1; k >= 0; k--) {

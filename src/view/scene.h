@@ -22,6 +22,7 @@ typedef struct SceneNode {
 	const char *title;           /* with {layer} {token} {expert} */
 	const char *unit;
 	bool log, numbers, diverging;
+	bool optional;               /* left out while its data is empty */
 } SceneNode;
 
 typedef struct SceneKey { const char *key, *help, *command; } SceneKey;
@@ -30,6 +31,10 @@ typedef struct SceneDef {
 	const char *name, *title;
 	const char *topic[SCENE_TOPICS];
 	int n_topics;
+	const char *here[SCENE_TOPICS];  /* wanted only while this scene is shown; {layer} is the selected one */
+	int n_here;
+	const char *about[SCENE_TOPICS]; /* lines of the help: what the words and figures of this scene mean */
+	int n_about;
 	SceneNode *root;             /* NULL when error */
 	SceneNode *pane[SCENE_PANES];
 	int n_panes;
@@ -43,7 +48,7 @@ void scene_free(SceneDef *d);
 
 /* --- layout: rectangles for the panes that fit --- */
 typedef struct Rect { int x, y, w, h; } Rect;
-/* want_h: rows that a pane's data would fill (with frame), for fit; may be NULL. zoom: a pane index that
+/* want_h: rows that a pane's data would fill (with frame), for fit, -1: leave it out; may be NULL. zoom: a pane index that
  * takes all, or -1. rect[i].w = 0: pane i is not shown. */
 void scene_layout(const SceneDef *d, int w, int h, const int *want_h, int zoom, Rect rect[SCENE_PANES]);
 #endif

@@ -94,7 +94,7 @@ const char *look_expand(const Look *l, const char *pattern)
 		while (i < 4 && strncmp(p, sub[i].key, strlen(sub[i].key)) != 0)
 			i++;
 		if (i < 4) {
-			buf_printf(&b, "%lld", (long long)sub[i].v);
+			buf_printf(&b, sub[i].v < 0 ? "?" : "%lld", (long long)sub[i].v);  /* no model yet */
 			p += strlen(sub[i].key);
 		} else {
 			buf_addc(&b, *p++);
@@ -103,6 +103,25 @@ const char *look_expand(const Look *l, const char *pattern)
 	const char *s = arena_strdup(l->arena, buf_str(&b));
 	buf_done(&b);
 	return s ? s : "";
+}
+
+struct Memo { struct Memo *next; const char *key; void *data; };
+
+void *look_memo(const Look *l, const char *key, size_t bytes, bool *made)
+{
+	*made = false;
+	for (struct Memo *m = l->memo ? *l->memo : NULL; m; m = m->next)
+		if (strcmp(m->key, key) == 0)
+			return m->data;
+	struct Memo *m = arena_alloc(l->arena, sizeof *m);
+	void *data = arena_zalloc(l->arena, bytes);
+	*made = true;
+	if (l->memo && m && data) {
+		*m = (struct Memo){ *l->memo, arena_strdup(l->arena, key), data };
+		if (m->key)
+			*l->memo = m;
+	}
+	return data;
 }
 
 double field_at(const Field *f, int r, int c, bool *have)
@@ -192,34 +211,71 @@ static const struct {
 	const char *name, *doc;
 	bool (*make)(const Look *, const char *, Data *);
 } source_table[] = {
+	{ "acceptance", "series: share of MTP drafts accepted, along the text", source_mtp },
+	{ "affinity", "field: gate score of the selected token, MoE layer x expert", source_moe },
 	{ "alternatives", "items: the most probable tokens in place of the selected one", source_token },
+	{ "attention", "field: attention of the selected layer and head, query x key", source_mla },
 	{ "balance", "series: MaxVio and drift of the bias, of a training run", source_train },
+	{ "beside", "table: the text of the selected branch beside this one, from where they part", source_trace },
 	{ "bias", "field: gate bias, MoE layer x expert", source_router },
+	{ "branches", "table: the texts branched from one prompt, as a tree", source_trace },
 	{ "cache", "table: the live cache in figures", source_cache },
+	{ "changed", "table: positions at which the next token's distribution moved most", source_diff },
+	{ "coactive", "field: tokens of an expert that also went to another, selected layer", source_moe },
+	{ "compared", "table: a comparison in figures: first difference, KL, routes", source_diff },
+	{ "contribution", "series: norm of what the routed and the shared experts add, by token", source_moe },
+	{ "distance", "items: relative distance of the residual stream, by layer", source_diff },
+	{ "distances", "field: relative distance of the residual stream, layer x position", source_diff },
+	{ "divergence", "series: KL of the next-token distribution, by position", source_diff },
+	{ "draft_depth", "items: MTP drafts accepted, by depth", source_mtp },
+	{ "draft_text", "text: the text with its drafts marked", source_mtp },
 	{ "drafts", "table: MTP drafts, accepted and refused", source_token },
 	{ "entropy", "series: entropy and surprise by token", source_token },
 	{ "experts", "field: share of tokens, MoE layer x expert, last 64 tokens", source_router },
+	{ "flipped", "items: share of tokens whose set of experts differs, by layer", source_diff },
+	{ "form_error", "items: distance of naive and absorbed attention, by layer", source_mla },
+	{ "forms", "table: naive against absorbed attention: cost of a token, and their distance", source_mla },
 	{ "gate", "field: gate weight of the selected layer, token x expert", source_router },
+	{ "gate_entropy", "items: mean entropy of the gate, by layer", source_moe },
 	{ "gradient", "series: norm of all gradients by step", source_train },
 	{ "gradients", "items: norm of the last gradient by layer", source_train },
+	{ "heads", "table: where each head of the selected layer looks, and what it reads of the latent", source_mla },
+	{ "histogram", "items: numbers of the selected tensor by size", source_tensors },
 	{ "known", "table: cache per token of published models", source_cache },
 	{ "kv", "series: cache bytes used and allocated", source_cache },
+	{ "lens", "table: what each layer would say in place of the selected token", source_trace },
+	{ "lens_map", "field: probability that each layer gives the token that is there, token x layer", source_trace },
 	{ "load", "items: share of tokens of each expert, selected layer", source_router },
 	{ "loads", "field: share of tokens over a training run, step x expert, selected layer", source_train },
 	{ "losses", "series: losses of a training run, and of others beside it", source_train },
 	{ "lr", "series: learning rate by step", source_train },
 	{ "model", "table: the model's card", source_token },
+	{ "moe_layers", "table: gate and experts of each layer in figures", source_moe },
+	{ "per_forward", "series: tokens made by a forward, along the text", source_mtp },
 	{ "prompt", "text: the prompt line", source_token },
+	{ "ranks", "table: effective rank of the latent and of its weights", source_mla },
 	{ "rate", "series: tokens per second of a training run", source_train },
+	{ "reads", "field: what each head reads through each direction of the latent", source_mla },
+	{ "refused", "table: MTP drafts that were refused, and what was taken instead", source_mtp },
+	{ "routing", "field: gate weight of the model in training on held-out text, token x expert, selected layer", source_train },
 	{ "sampled", "table: what the model in training writes", source_train },
 	{ "schemes", "items: cache by attention scheme at the chosen context", source_cache },
 	{ "scores", "field: gate score of the selected layer, token x expert", source_router },
 	{ "settings", "table: settings of a training run; changed ones stand out", source_train },
+	{ "shares", "field: share of tokens over the whole text, MoE layer x expert", source_moe },
+	{ "spectrum", "series: singular values of the latent and of its weights, of the largest", source_mla },
 	{ "speed", "series: tokens per second", source_token },
+	{ "tensor", "table: the selected tensor in figures", source_tensors },
+	{ "tensor_map", "field: the numbers of the selected tensor, in blocks", source_tensors },
+	{ "tensors", "table: tensors of the checkpoint and values of the model, as a tree", source_tensors },
 	{ "text", "text: given and generated text", source_token },
+	{ "thought", "table: the think span in figures", source_trace },
 	{ "token", "table: the selected token", source_token },
 	{ "tokens", "table: all tokens with probability and entropy", source_token },
+	{ "trace", "text: the text, its think span marked", source_trace },
+	{ "trail", "field: gate weight of the selected token, layer x expert", source_trace },
 	{ "training", "table: a training run in figures", source_train },
+	{ "unbiased", "table: tokens of each expert with the gate's bias and without, selected layer", source_moe },
 	{ "why", "table: the complete gate for the selected token and layer", source_router },
 };
 

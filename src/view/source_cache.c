@@ -85,7 +85,7 @@ static bool table_known(const Look *l, Data *d)
 	if (!t->cell || !t->readout)
 		return true;
 	for (int r = 0; r < n; r++) {
-		int64_t kv = r ? k->known[r - 1].kv : k->kv.mla;
+		int64_t kv = r ? k->known[r - 1].kv : k->kv.own;
 		const char *name = r ? k->known[r - 1].name : k->name;
 		double per = (double)kv * BF16_BYTES, total = per * (double)l->sel->context;
 		TableCell *c = &t->cell[r * 5];
@@ -94,8 +94,8 @@ static bool table_known(const Look *l, Data *d)
 		c[1] = (TableCell){ arena_printf(l->arena, "%lld", (long long)kv), st };
 		c[2] = (TableCell){ text_bytes(l->arena, per), st };
 		c[3] = (TableCell){ text_bytes(l->arena, total), st };
-		c[4] = (TableCell){ k->kv.mla > 0
-				? arena_printf(l->arena, "%.2f×", (double)kv / (double)k->kv.mla)
+		c[4] = (TableCell){ k->kv.own > 0
+				? arena_printf(l->arena, "%.2f×", (double)kv / (double)k->kv.own)
 				: NULL,
 			CELL_DIM };
 		t->readout[r] = arena_printf(l->arena,
@@ -156,12 +156,12 @@ static bool table_cache(const Look *l, Data *d)
 	card_row(t, "used",
 		arena_printf(l->arena, "%s of %s", text_bytes(l->arena, used), text_bytes(l->arena, held)),
 		CELL_TEXT);
-	if (k->kv.mla > 0) {
-		card_row(t, "as MHA", arena_printf(l->arena, "%.1f×", (double)k->kv.mha / (double)k->kv.mla),
+	if (k->kv.own > 0) {
+		card_row(t, "as MHA", arena_printf(l->arena, "%.1f×", (double)k->kv.mha / (double)k->kv.own),
 			CELL_WARN);
 		card_row(t, "as GQA-8",
-			arena_printf(l->arena, "%.1f×", (double)k->kv.gqa8 / (double)k->kv.mla), CELL_TEXT);
-		card_row(t, "as MQA", arena_printf(l->arena, "%.1f×", (double)k->kv.mqa / (double)k->kv.mla),
+			arena_printf(l->arena, "%.1f×", (double)k->kv.gqa8 / (double)k->kv.own), CELL_TEXT);
+		card_row(t, "as MQA", arena_printf(l->arena, "%.1f×", (double)k->kv.mqa / (double)k->kv.own),
 			CELL_TEXT);
 	}
 	d->summary = arena_printf(l->arena, "cache %s, %s a token", text_bytes(l->arena, used),

@@ -265,6 +265,58 @@ static bool field_loads(const Look *l, Data *d)
 	return true;
 }
 
+/* --- the router of the model in training, on held-out text --- */
+
+static void routing_fill(const Field *f, int r, double *v, uint8_t *has)
+{
+	const Sample *x = store_last(f->look->store, f->topic);
+	for (int c = 0; x && c < f->cols; c++) {
+		v[c] = sample_num(x, (size_t)r * (size_t)f->cols + (size_t)c);
+		has[c] = v[c] != 0;
+	}
+}
+
+static const char *routing_token(const Field *f, int r, int w)
+{
+	const Facts *k = f->look->facts;
+	FactToken as = { .text = r < k->n_held ? (char *)(uintptr_t)k->held[r].text : NULL };
+	return text_token(f->look->arena, &as, w);
+}
+
+/* A line before the first token of each text. */
+static const char *routing_label(const Field *f, int r)
+{
+	const Facts *k = f->look->facts;
+	bool begins = r < k->n_held && k->held[r].begins;
+	return arena_printf(f->look->arena, "%s %s", begins ? "┌" : "│", routing_token(f, r, f->label_w - 2));
+}
+
+static const char *routing_name(const Field *f, int r, int c)
+{
+	const Sample *x = store_last(f->look->store, f->topic);
+	return arena_printf(f->look->arena, "%s[%d,%d] %s at step %lld", f->topic, r, c, routing_token(f, r, 14), x ? (long long)x->step : 0);
+}
+
+static bool field_routing(const Look *l, Data *d)
+{
+	const char *topic = look_expand(l, "train.gate.{layer}");
+	const Sample *x = store_last(l->store, topic);
+	int groups = (int)l->facts->card.n_group;
+	if (!x || x->kind != SAMPLE_TENSOR || x->rank != 2 || x->shape[0] > 4096 || x->shape[1] > 65536 || x->shape[1] < 1) {
+		d->empty = store_last(l->store, "train.gate_text") ? "this layer has no experts: + and - choose another"
+								   : "not recorded for this run: it comes with the first step, and with each held-out loss";
+		return true;
+	}
+	d->kind = DATA_FIELD;
+	d->field = (Field){ .rows = (int)x->shape[0], .cols = (int)x->shape[1], .fill = routing_fill, .row_label = routing_label,
+		.name = routing_name, .label_w = 12, .row_axis = AXIS_LOCAL, .col_axis = AXIS_EXPERT, .col_sel = (int)l->sel->expert,
+		.group = groups > 1 ? (int)x->shape[1] / groups : 0, .sparse = true, .each_line = true, .look = l, .layer = l->sel->layer, .topic = topic,
+		.row_name = "token", .col_name = "expert" };
+	d->field.row = arena_zalloc(l->arena, (size_t)d->field.rows * sizeof *d->field.row);
+	d->facts = arena_printf(l->arena, "held-out text · step %llu", (unsigned long long)x->step);
+	return true;
+}
+
 /* --- gradient norm of each layer --- */
 
 static bool items_gradients(const Look *l, Data *d)
@@ -413,6 +465,8 @@ bool source_train(const Look *l, const char *name, Data *d)
 		return series_balance(l, d);
 	if (strcmp(name, "loads") == 0)
 		return field_loads(l, d);
+	if (strcmp(name, "routing") == 0)
+		return field_routing(l, d);
 	if (strcmp(name, "gradients") == 0)
 		return items_gradients(l, d);
 	if (strcmp(name, "lr") == 0)

@@ -71,6 +71,8 @@ static Style token_style(const Pen *p, const FactToken *t)
 {
 	Style st = t->given ? p->theme->given : p->theme->made;
 	double part = p->color_by == 1 ? t->entropy / 3.0 : p->color_by == 2 ? exp(t->logprob) : NAN;
+	if (p->color_by == 3 && !t->given)
+		st = t->draft == TOK_ACCEPTED ? p->theme->good : t->draft == TOK_REJECTED ? p->theme->warn : p->theme->dim;
 	if (!isnan(part) && !p->theme->mono)
 		st.fg = color_mix(color_viridis(p->theme, part), p->theme->page_fg, 0.25);
 	if (t->pos == p->look.sel->token)
@@ -78,8 +80,11 @@ static Style token_style(const Pen *p, const FactToken *t)
 	return st;
 }
 
-static void token_draw(const Pen *p, Win o, Flow *f, int top, const FactToken *t)
+/* A token's graphemes from the place at f; line: rows of the screen to one of the text. With two, the lower one marks drafts: a line under
+ * those that were taken, a cross where another was refused. */
+static void token_draw(const Pen *p, Win o, Flow *f, int top, int line, const FactToken *t)
 {
+	const bool taken = line > 1 && t->draft == TOK_ACCEPTED, refused = line > 1 && t->draft == TOK_REJECTED;
 	Style st = token_style(p, t);
 	char g[CELL_BYTES];
 	for (size_t i = 0, u; i < t->len; i += u) {
@@ -91,10 +96,13 @@ static void token_draw(const Pen *p, Win o, Flow *f, int top, const FactToken *t
 		if (gw < 1)
 			continue;
 		flow_step(f, gw);
-		if (f->y >= top && f->y - top < o.h)
-			win_text(o, f->x, f->y - top, lf ? "↵" : g, lf ? p->theme->dim : st);
+		int y = (f->y - top) * line;
+		if (y >= 0 && y < o.h)
+			win_text(o, f->x, y, lf ? "↵" : g, lf ? p->theme->dim : st);
+		for (int k = 0; (taken || (refused && i == 0 && k == 0)) && y >= 0 && k < gw; k++)
+			win_text(o, f->x + k, y + 1, taken ? "─" : "×", taken ? p->theme->good : p->theme->warn);
 		if (lf && t->pos == p->look.sel->token)
-			win_paint(o, f->x, f->y - top, 1, COLOR_DEFAULT, ATTR_UNDERLINE);
+			win_paint(o, f->x, y, 1, COLOR_DEFAULT, ATTR_UNDERLINE);
 		f->x += gw;
 		if (lf) {
 			f->x = 0;
@@ -111,14 +119,13 @@ static int text_top(const Pen *p, int lines, int sel_line, int h)
 	return pen_scroll(p->ps->scroll_y, h, lines, sel_line);
 }
 
-void view_text(const Pen *p, Win o, const Data *d)
+static void text_draw(const Pen *p, Win o, int per)
 {
-	(void)d;
 	const Facts *f = p->look.facts;
 	Flow m = { 0, 0, o.w > 0 ? o.w : 1 };
 	int *line = arena_alloc(p->look.arena, (f->n_tok + 1) * sizeof *line),
 	    *col = arena_alloc(p->look.arena, (f->n_tok + 1) * sizeof *col);
-	int sel_line = -1;
+	int sel_line = -1, h = o.h / per > 0 ? o.h / per : 1;
 	if (!line || !col)
 		return;
 	for (size_t i = 0; i < f->n_tok; i++) {
@@ -129,15 +136,57 @@ void view_text(const Pen *p, Win o, const Data *d)
 			sel_line = line[i];
 	}
 	line[f->n_tok] = m.y;
-	int top = text_top(p, m.y + 1, sel_line, o.h);
+	int top = text_top(p, m.y + 1, sel_line, h);
 	for (size_t i = 0; i < f->n_tok; i++) {
-		if (line[i + 1] < top || line[i] >= top + o.h)
+		if (line[i + 1] < top || line[i] >= top + h)
 			continue;
 		Flow at = { col[i], line[i], m.w };
-		token_draw(p, o, &at, top, &f->tok[i]);
+		token_draw(p, o, &at, top, per, &f->tok[i]);
 	}
-	if (facts_busy(f) && m.y - top < o.h)
-		win_text(o, m.x < o.w ? m.x : o.w - 1, m.y - top, "▌", p->theme->accent);
+	if (facts_busy(f) && m.y - top < h)
+		win_text(o, m.x < o.w ? m.x : o.w - 1, (m.y - top) * per, "▌", p->theme->accent);
 	p->ps->scroll_y = top;
+	p->ps->row_h = per;
 	p->ps->body = (Rect){ o.x, o.y, o.w, o.h };
+}
+
+void view_text(const Pen *p, Win o, const Data *d)
+{
+	(void)d;
+	text_draw(p, o, 1);
+}
+
+void view_marks(const Pen *p, Win o, const Data *d)
+{
+	(void)d;
+	text_draw(p, o, 2);
+}
+
+/* Which lines of the text hold a part of the think span: a bar beside each. */
+static void think_bar(const Pen *p, Win o, int w)
+{
+	const Facts *f = p->look.facts;
+	Flow m = { 0, 0, w > 0 ? w : 1 };
+	int64_t from, to;
+	Style st = p->theme->accent;
+	st.fg = p->theme->category[3];
+	source_think_span(f, &from, &to);
+	for (int64_t i = 0; from >= 0 && i <= to; i++) {
+		int first = m.x >= m.w ? m.y + 1 : m.y;
+		flow_token(&m, &f->tok[i]);
+		/* A line feed ends a line; the next one is not yet a part of it. */
+		int last = m.x == 0 && m.y > first ? m.y - 1 : m.y;
+		for (int y = first; i >= from && y <= last; y++)
+			if (y >= p->ps->scroll_y && y - p->ps->scroll_y < o.h)
+				win_text(o, 0, y - p->ps->scroll_y, p->ascii ? "|" : "▌", st);
+	}
+}
+
+void view_trace(const Pen *p, Win o, const Data *d)
+{
+	(void)d;
+	Win in = o.w > 12 ? win_sub(o, 2, 0, o.w - 2, o.h) : o;
+	text_draw(p, in, 1);
+	if (o.w > 12)
+		think_bar(p, o, in.w);
 }

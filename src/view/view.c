@@ -11,6 +11,8 @@ static const View view_table[] = {
 	{ "card", DATA_TABLE, view_card, 16, 1, "names and values" },
 	{ "gauge", DATA_SERIES, view_gauge, 12, 1, "the last of two lines as a part of the other" },
 	{ "text", DATA_TEXT, view_text, 8, 1, "the model's text, given told from generated" },
+	{ "marks", DATA_TEXT, view_marks, 8, 2, "the model's text, MTP drafts taken and refused marked below it" },
+	{ "trace", DATA_TEXT, view_trace, 10, 1, "the model's text, lines of its think span marked at the left" },
 	{ "prompt", DATA_NONE, NULL, 8, 1, "the prompt line" },
 };
 
@@ -48,21 +50,30 @@ int pen_scroll(int first, int visible, int total, int sel)
 	return first < 0 ? 0 : first;
 }
 
+/* Bytes of s that fit w columns, cut behind a blank if there is one. */
+static size_t empty_fit(const char *s, int w)
+{
+	size_t cut = 0, n = strlen(s);
+	if (text_columns(s, n) <= w)
+		return n;
+	for (size_t i = 0; i < n; i++)
+		if (s[i] == ' ' && text_columns(s, i) <= w)
+			cut = i + 1;
+	return cut ? cut : n;
+}
+
 void pen_empty(const Pen *p, Win o, const char *why)
 {
-	int w = text_columns(why, strlen(why)), y = o.h > 2 ? (o.h - 1) / 2 : 0;
-	/* Too long for a line: the last blank that still fits begins the second one. */
-	size_t cut = 0;
-	for (size_t i = 0; w > o.w && why[i]; i++)
-		if (why[i] == ' ' && text_columns(why, i) <= o.w)
-			cut = i;
-	if (cut && y + 1 < o.h) {
-		win_textn(o, (o.w - text_columns(why, cut)) / 2, y, why, cut, p->theme->dim);
-		why += cut + 1;
-		w = text_columns(why, strlen(why));
-		y++;
+	int lines = 0, y = o.h > 2 ? (o.h - 1) / 2 : 0;
+	for (const char *s = why; *s; s += empty_fit(s, o.w))
+		lines++;
+	y -= (lines - 1) / 2;
+	for (y = y < 0 ? 0 : y; *why && y < o.h; y++) {
+		size_t n = empty_fit(why, o.w), shown = n > 0 && why[n] && why[n - 1] == ' ' ? n - 1 : n;
+		int w = text_columns(why, shown);
+		win_textn(o, w < o.w ? (o.w - w) / 2 : 0, y, why, shown, p->theme->dim);
+		why += n;
 	}
-	win_text(o, w < o.w ? (o.w - w) / 2 : 0, y, why, p->theme->dim);
 }
 
 void pen_bar(const Pen *p, Win o, int x, int y, int w, double part, uint32_t color)

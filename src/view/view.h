@@ -21,7 +21,7 @@ typedef struct Pen {
 	const Theme *theme;
 	Glyphs glyphs;
 	bool ascii, focus;         /* focus: this pane has it */
-	int color_by;              /* text: 0 given/generated, 1 entropy, 2 probability */
+	int color_by;              /* text: 0 given/generated, 1 entropy, 2 probability, 3 drafts */
 	PaneState *ps;
 	Look look;
 } Pen;
@@ -47,6 +47,8 @@ void view_table_draw(const Pen *p, Win o, const Data *d);
 void view_card(const Pen *p, Win o, const Data *d);
 void view_gauge(const Pen *p, Win o, const Data *d);
 void view_text(const Pen *p, Win o, const Data *d);
+void view_trace(const Pen *p, Win o, const Data *d);
+void view_marks(const Pen *p, Win o, const Data *d);
 
 /* The token dy lines below that at index i, in text w columns wide; and the token at a cell. Indices into
  * f->tok, -1: none. */

@@ -8,5 +8,6 @@ tests_bench_bench_gemm_LDADD = liblathe.la $(CBLAS_LIBS)
 tests_bench_bench_text_SOURCES = tests/bench/bench_text.c
 tests_bench_bench_text_LDADD = liblathe.la
 .PHONY: bench
-bench: $(bench_programs)
+bench: $(bench_programs) lathe$(EXEEXT)
 	for b in $(bench_programs); do srcdir='$(srcdir)' OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 ./$$b || exit 1; done
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 ./lathe bench grpo @reason --threads 1 --repeats 3

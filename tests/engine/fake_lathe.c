@@ -1,6 +1,7 @@
 /* fake_lathe.c - see fake_lathe.h. */
 #include "tests/engine/fake_lathe.h"
 #include "base/glob.h"
+#include "engine/latent.h"
 #include "engine/lathe.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,6 +249,24 @@ void lathe_unwatch(LatheModel *m, int id)
 			m->hook[i].id = 0;
 			hooks_now--;
 		}
+}
+
+/* Nothing in a fake text to look at. */
+double latent_work(const LatheSession *s, int layer)
+{
+	(void)s, (void)layer;
+	return 0;
+}
+
+bool latent_report(const LatheSession *s, int layer, LatentReport *out, Err *e)
+{
+	(void)s, (void)out;
+	return err_set(e, E_9002, "layer %d has no latent to look at", layer);
+}
+
+void latent_done(LatentReport *r)
+{
+	(void)r;
 }
 
 size_t lathe_session_text(const LatheSession *s, const int32_t **ids)

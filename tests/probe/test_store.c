@@ -124,6 +124,37 @@ TEST(store_a_new_text_hides_the_old_one)
 	store_free(s);
 }
 
+typedef struct Steps { uint64_t step[8]; int n; } Steps;
+
+static void note_step(void *ud, const Sample *x)
+{
+	Steps *k = ud;
+	assert_true(k->n < 8);
+	k->step[k->n++] = x->step;
+}
+
+/* What store_at would give, one after the other: of this text, up to the limit. */
+TEST(store_each_is_every_store_at)
+{
+	Store *s = store_new(1 << 20);
+	Steps k = { 0 };
+	add_rows(s, "a", 7, 1, 1);
+	add_text(s, STORE_RUN, 0, 2, "{}");
+	for (int i = 0; i < 4; i++)
+		add_rows(s, "a", (uint64_t)(10 + i), 1, 3 + i);
+	store_each(s, "a", note_step, &k);
+	assert_int_equal(k.n, store_count(s, "a"));
+	for (int i = 0; i < k.n; i++)
+		assert_int_equal(k.step[i], store_at(s, "a", (size_t)i)->step);
+	k.n = 0;
+	store_seek(s, 4.5);
+	store_each(s, "a", note_step, &k);
+	assert_int_equal(k.n, 2);
+	store_each(s, "nothing", note_step, &k);
+	assert_int_equal(k.n, 2);
+	store_free(s);
+}
+
 TEST(store_keeps_to_its_budget)
 {
 	enum { BUDGET = 200000 };

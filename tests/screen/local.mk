@@ -1,9 +1,10 @@
-# Golden screens: recordings made by make_rec (train.rec: by `lathe train addition`, 60 steps), drawn by App, compared with tests/screen/golden. `make golden` draws them anew.
+# Golden screens: recordings made by make_rec (train.rec: by `lathe train addition`, 60 steps; trace.rec:
+# by `lathe scene trace data/reason -p "a17+26=<think>" -n 30 --record trace.rec --keys ":token 12<Enter>b:scene tensors<Enter>jj:scene diff<Enter>:scene trace<Enter>"`), drawn by App, compared with tests/screen/golden. `make golden` draws them anew.
 check_PROGRAMS += tests/make_rec
 tests_make_rec_SOURCES = tests/screen/make_rec.c
 tests_make_rec_CPPFLAGS = $(unit_cppflags)
 tests_make_rec_LDADD = libview.la liblathe.la
-EXTRA_DIST += tests/screen/v3.rec tests/screen/v2.rec tests/screen/wide.rec tests/screen/empty.rec tests/screen/train.rec tests/screen/golden
+EXTRA_DIST += tests/screen/v3.rec tests/screen/v2.rec tests/screen/wide.rec tests/screen/empty.rec tests/screen/train.rec tests/screen/trace.rec tests/screen/golden
 .PHONY: golden
 golden: tests/make_rec tests/run_view
 	for n in v3 v2 wide empty; do rm -f $(srcdir)/tests/screen/$$n.rec && tests/make_rec $$n $(srcdir)/tests/screen/$$n.rec || exit 1; done

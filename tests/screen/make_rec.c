@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { E = 16, K = 2, G = 4, KEEP = 2, LAYERS = 4, LATENT = 32, TOKENS_MAX = 64 };
+enum { E = 16, K = 2, G = 4, KEEP = 2, LAYERS = 4, LATENT = 32, TOKENS_MAX = 64, HEADS = 8 };
 typedef struct Make { Record *r; Err e; double t; bool v2; bool ok; } Make;
 
 static void put(Make *m, Sample s)
@@ -72,7 +72,7 @@ static void put_known(Jout *j)
 static void put_card(Make *m)
 {
 	const struct { const char *k; int64_t v; } f[] = {
-		{ "layers", LAYERS }, { "hidden", 128 }, { "heads", 8 }, { "vocab", 259 }, { "experts", E },
+		{ "layers", LAYERS }, { "hidden", 128 }, { "heads", HEADS }, { "vocab", 259 }, { "experts", E },
 		{ "experts_per_token", K }, { "n_group", m->v2 ? 1 : G }, { "topk_group", m->v2 ? 1 : KEEP },
 		{ "shared", 1 }, { "first_dense", 1 }, { "q_lora_rank", 0 }, { "kv_lora_rank", LATENT },
 		{ "nope", 16 }, { "rope", 8 }, { "v", 16 }, { "params_total", 2100000 },
@@ -233,6 +233,93 @@ static void gate(const float *s, const float *bias, float *sum, int32_t *kept, i
 		w[k] = 2.5f * s[topk[k]] / total;
 }
 
+static void put_tensor(Make *m, int layer, const char *what, int pos, uint32_t rows, uint32_t cols, const float *v)
+{
+	char t[64];
+	snprintf(t, sizeof t, "layers.%d.%s", layer, what);
+	Sample s = { .topic = t, .kind = SAMPLE_TENSOR, .step = (uint64_t)pos, .dtype = DT_F32, .rank = rows ? 2 : 1, .data = v,
+		.bytes = (rows ? rows : 1) * cols * 4u };
+	s.shape[0] = rows ? rows : cols;
+	s.shape[1] = rows ? cols : 0;
+	put(m, s);
+}
+
+/* Half of the heads look near by, each a little farther; half of them at the beginning, too. */
+static void put_attention(Make *m, int layer, int pos)
+{
+	static float p[HEADS * TOKENS_MAX];
+	for (int h = 0; h < HEADS; h++) {
+		float sum = 0, *row = p + h * (pos + 1);
+		for (int s = 0; s <= pos; s++) {
+			row[s] = 1.0f / (float)(1 + (pos - s) * (pos - s) * (1 + (h + layer) % 4)) + (s == 0 && h >= HEADS / 2 ? 0.75f : 0);
+			sum += row[s];
+		}
+		for (int s = 0; s <= pos; s++)
+			row[s] /= sum;
+	}
+	put_tensor(m, layer, "attn.probs", pos, HEADS, (uint32_t)pos + 1, p);
+}
+
+/* What the gate would choose without its bias, how undecided it is, and what the experts add. */
+static void put_gate(Make *m, int layer, int pos, const float *s)
+{
+	float none[E] = { 0 }, sum[G], w[K], doubt = 2.25f + 0.0625f * (float)((pos * 7 + layer) % 8),
+	      norm[3] = { 0.5f + 0.25f * (float)((pos + layer) % 5), 0.25f + 0.125f * (float)(pos % 3), 0 };
+	int32_t kept[G], topk[K];
+	char t[64];
+	norm[2] = 0.875f * (norm[0] + norm[1]);
+	put_tensor(m, layer, "moe.entropy", pos, 1, 1, &doubt);
+	put_tensor(m, layer, "moe.norms", pos, 1, 3, norm);
+	if (m->v2)
+		return;
+	gate(s, none, sum, kept, topk, w);
+	snprintf(t, sizeof t, "layers.%d.moe.topk_unbiased", layer);
+	put_row(m, t, (uint64_t)pos, DT_I32, K, topk);
+}
+
+/* Spectra that fall like powers, and heads that read them. */
+static void put_latent(Make *m, int layer, int tokens)
+{
+	float energy[LATENT], down[LATENT], up[LATENT], heads[HEADS * LATENT];
+	for (int i = 0; i < LATENT; i++) {
+		energy[i] = 8.0f / (float)((i + 1) * (i + 1));
+		down[i] = 2.0f / (1.0f + 0.125f * (float)i);
+		up[i] = 1.5f / (1.0f + 0.0625f * (float)(i + layer));
+	}
+	for (int h = 0; h < HEADS; h++) {
+		float sum = 0;
+		for (int i = 0; i < LATENT; i++)
+			sum += heads[h * LATENT + i] = energy[i] * (float)(1 + (i * (h + 1) + layer) % 5);
+		for (int i = 0; i < LATENT; i++)
+			heads[h * LATENT + i] /= sum;
+	}
+	put_tensor(m, layer, "latent.energy", tokens, 0, LATENT, energy);
+	put_tensor(m, layer, "latent.heads", tokens, HEADS, LATENT, heads);
+	put_tensor(m, layer, "latent.W_DKV", tokens, 0, LATENT, down);
+	put_tensor(m, layer, "latent.W_UKV", tokens, 0, LATENT, up);
+}
+
+static void put_forms(Make *m, int tokens)
+{
+	Buf b = BUF_INIT;
+	Jout j;
+	jout_init(&j, &b);
+	jout_obj(&j);
+	jout_kint(&j, "tokens", tokens);
+	jout_knum(&j, "logits_max_abs", 7.5e-6);
+	jout_knum(&j, "rel_l2", 4e-7);
+	jout_kstr(&j, "worst", "layers.3.attn.out");
+	jout_knum(&j, "kl", 1.25e-13);
+	jout_kint(&j, "routes_flipped", 0);
+	jout_key(&j, "layers");
+	jout_arr(&j);
+	for (int i = 0; i < LAYERS; i++)
+		jout_num(&j, 1e-7 * (i + 1));
+	jout_end_arr(&j);
+	jout_end_obj(&j);
+	put_json(m, "engine.forms", 0, &b);
+}
+
 static void put_layer(Make *m, int layer, int pos, Rng *r)
 {
 	float s[E], bias[E], none[E] = { 0 }, sum[G], w[K], c[LATENT];
@@ -256,6 +343,8 @@ static void put_layer(Make *m, int layer, int pos, Rng *r)
 		snprintf(t, sizeof t, "layers.%d.%s", layer, row[i].what);
 		put_row(m, t, (uint64_t)pos, row[i].d, row[i].n, row[i].p);
 	}
+	put_attention(m, layer, pos);
+	put_gate(m, layer, pos, s);
 	if (m->v2 || pos > 0)
 		return;
 	snprintf(t, sizeof t, "layers.%d.moe.bias", layer);
@@ -272,9 +361,10 @@ static void put_layer(Make *m, int layer, int pos, Rng *r)
 static void put_text(Make *m, const char *const *text, int given)
 {
 	Rng r = rng_make(7, m->v2);
+	int n = 0;
 	put(m, (Sample){ .topic = "gen.run", .kind = SAMPLE_TEXT, .data = "{}", .bytes = 2 });
 	put_status(m, "decode", "");
-	for (int i = 0; text[i]; i++) {
+	for (int i = 0; text[i]; i++, n++) {
 		m->t = 1 + i / 64.0;
 		put_token(m, i, text[i], i < given, &r);
 		for (int l = 1; l < LAYERS; l++)
@@ -282,6 +372,9 @@ static void put_text(Make *m, const char *const *text, int given)
 		if (i >= given)
 			put_stats(m, given, i - given + 1);
 	}
+	for (int l = 1; l < LAYERS; l++)
+		put_latent(m, l, n);
+	put_forms(m, n);
 	put_status(m, "idle", "");
 }
 

@@ -48,6 +48,23 @@ static void golden_one(const char *rec, const char *scene, const char *keys, con
 	rig_close(&r);
 }
 
+/* With colours off: what the colours say is in the shapes. */
+static void golden_mono(const char *rec, const char *scene)
+{
+	char name[128];
+	Buf b = BUF_INIT;
+	Err e = { 0 };
+	Rig r = rig_open(rec, scene, true, 80, 24);
+	assert_true(app_set_theme(r.a, "mono"));
+	assert_true(app_export(r.a, r.s, "ansi", 80, 24, &b, &e));
+	assert_null(strstr(buf_str(&b), "[0;38;"));
+	assert_null(strstr(buf_str(&b), ";48;"));
+	snprintf(name, sizeof name, "%s-%s-80x24-mono", rec, scene);
+	golden_compare(name, &b);
+	buf_done(&b);
+	rig_close(&r);
+}
+
 static void golden_scenes(const char *rec)
 {
 	static const char *const scene[] = { "home", "router", "cache", "token" };
@@ -80,11 +97,76 @@ TEST(golden_train)
 	for (size_t z = 0; z < sizeof sizes / sizeof *sizes; z++)
 		golden_one("train", "train", "", "", false, sizes[z].w, sizes[z].h);
 	golden_one("train", "train", "", "", true, 80, 24);
+	golden_one("train", "train", "", "", false, 120, 40);
+	golden_one("train", "train", "", "", true, 120, 40);
+	golden_one("train", "train", ":layer 1<Enter><Tab><Tab><Tab><Tab>z", "-routing", false, 120, 40);
 	golden_one("train", "train", "l", "-log", false, 80, 24);
 	golden_one("train", "train", "<Tab><Tab>z<Right><Right>", "-loads", false, 80, 24);
 	golden_one("train", "home", "", "", false, 80, 24);
 	golden_one("empty", "train", "", "", false, 80, 24);
 	golden_one("v3", "train", "", "", false, 80, 24);
+}
+
+/* MLA, MoE and MTP: of V3, of V2 without bias and MTP, and of nothing; by keys to other heads, layers and panes. */
+TEST(golden_inside)
+{
+	static const char *const scene[] = { "mla", "moe", "mtp" }, *const rec[] = { "v3", "v2", "empty" };
+	for (int s = 0; s < 3; s++) {
+		for (int r = 0; r < 3; r++) {
+			golden_one(rec[r], scene[s], "", "", false, 80, 24);
+			golden_one(rec[r], scene[s], "", "", false, 120, 40);
+			golden_one(rec[r], scene[s], "", "", false, 40, 12);
+		}
+		golden_one("v3", scene[s], "", "", false, 200, 60);
+		golden_one("v3", scene[s], "", "", true, 80, 24);
+		golden_one("v3", scene[s], "z#", "-numbers", false, 80, 24);
+		golden_one("v3", scene[s], "", "", false, 20, 5);
+		golden_mono("v3", scene[s]);
+	}
+	golden_one("v3", "mla", "+))<Left><Left><Left>", "-moved", false, 80, 24);
+	golden_one("v3", "mla", "--", "-none", false, 80, 24);
+	golden_one("v3", "mla", "<Tab>jj", "-head", false, 80, 24);
+	golden_one("v3", "moe", "<Tab><Tab>jj", "-expert", false, 120, 40);
+	golden_one("v3", "moe", "--", "-dense", false, 80, 24);
+	golden_one("v3", "mtp", "<Tab><Left><Left>", "-along", false, 80, 24);
+	golden_one("wide", "mtp", "", "", false, 80, 24);
+}
+
+/* A scene at every size that matters, and in ASCII; text pictures are those of the mono theme. */
+static void golden_sizes(const char *rec, const char *scene)
+{
+	static const struct { int w, h; } all[] = { { 80, 24 }, { 120, 40 }, { 200, 60 }, { 40, 12 } };
+	for (size_t z = 0; z < sizeof all / sizeof *all; z++)
+		golden_one(rec, scene, "", "", false, all[z].w, all[z].h);
+	golden_one(rec, scene, "", "", true, 80, 24);
+}
+
+/* A recording of @reason with a branch, some tensors looked at and a comparison; how it is made stands in local.mk. */
+TEST(golden_trace)
+{
+	golden_sizes("trace", "trace");
+	golden_one("trace", "trace", ":token 12<Enter>c", "-moved", false, 80, 24);
+	golden_one("trace", "trace", "T", "-root", false, 120, 40);
+	golden_one("trace", "trace", "?", "-help", false, 80, 24);
+	golden_one("empty", "trace", "", "", false, 80, 24);
+	golden_one("v3", "trace", "", "", false, 80, 24);
+}
+
+TEST(golden_tensors)
+{
+	golden_sizes("trace", "tensors");
+	golden_one("trace", "tensors", "/attn 1.<Enter>", "-filter", false, 80, 24);
+	golden_one("trace", "tensors", "<Down><Down><Down><Down><Right>", "-open", false, 120, 40);
+	golden_one("empty", "tensors", "", "", false, 80, 24);
+	golden_one("v3", "tensors", "", "", false, 80, 24);
+}
+
+TEST(golden_diff)
+{
+	golden_sizes("trace", "diff");
+	golden_one("trace", "diff", "<Tab><Left><Left><Left>+", "-moved", false, 120, 40);
+	golden_one("empty", "diff", "", "", false, 80, 24);
+	golden_one("v3", "diff", "", "", false, 80, 24);
 }
 
 TEST(golden_empty)

@@ -39,6 +39,8 @@ step() {
 	tail -1 "$tmp/lines" | sed -n 's/^{"step":\([0-9]*\),.*/\1/p'
 }
 
+# a run in a folder beside it, whose losses are to be drawn with those of the live one
+"$LATHE" train addition --out "$tmp/older" --json --threads 1 --steps 3 --set batch=2 --set checkpoint_every=0 >"$tmp/lines" 2>"$tmp/err"
 "$LATHE" train addition --out "$tmp/run" --json --threads 1 --steps 100000 --set batch=2 --set checkpoint_every=0 --set eval_every=5 \
 	>"$tmp/lines" 2>"$tmp/err" &
 pid=$!
@@ -47,8 +49,12 @@ for _ in $(seq 100); do
 	sleep 0.05
 done
 tm new-session -d -x 100 -y 30 "exec env XDG_RUNTIME_DIR='$XDG_RUNTIME_DIR' LC_ALL=C.UTF-8 '$LATHE' attach train" || exit 99
-seen 'experts over time' && seen 'held out [0-9]' && seen 'of 100000' && seen '▶'
+seen 'load of experts over time' && seen 'held out [0-9]' && seen 'of 100000' && seen '▶'
 result $? "attach shows the run, the Train scene first"
+seen 'older [0-9]'
+result $? "and the losses of its neighbour"
+command_line "beside $tmp/nowhere.rec" && seen 'nowhere.rec'
+result $? "a neighbour that is not there is told"
 
 command_line 'set lr 0.00025'
 told 'lr = 0.00025'

@@ -170,7 +170,7 @@ TEST(views_a_long_run_is_thinned_and_its_steps_are_right)
 			.shape = { 3 }, .data = step, .bytes = sizeof step };
 		assert_true(store_add(r.s, &x) && store_add(r.s, &y));
 	}
-	rig_keys(&r, "<Tab><S-Tab>");
+	rig_keys(&r, "<C-l><Tab><S-Tab>");
 	assert_non_null(strstr(rig_text(&r), "step       3000 of 3000"));
 	assert_non_null(strstr(rig_text(&r), "train[2998] = "));
 	rig_close(&r);
