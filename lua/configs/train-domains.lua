@@ -14,7 +14,7 @@ return {
 		kv_lora_rank = 32, q_lora_rank = 64, qk_nope_head_dim = 16, qk_rope_head_dim = 16, v_head_dim = 32,
 		rope_theta = 10000.0, rms_norm_eps = 1e-6, tie_word_embeddings = false, num_nextn_predict_layers = 1,
 	},
-	seed = 1, steps = 800, batch = 16, seq = 192,
+	seed = 1, steps = 800, batch = 8, seq = 512,
 	lr = 1.5e-3, lr_shape = "cosine", warmup = 50, beta1 = 0.9, beta2 = 0.95, weight_decay = 0.1, clip = 1, init_std = 0.02,
 	balance = "bias", gamma = 0.01, gamma_frozen = 0.1,
 	eval_every = 100, eval_rows = 16, checkpoint_every = 200, sample_every = 200,

@@ -12,7 +12,7 @@ local n = lathe.quick and 1000 or 8000
 -- share[domain][layer]: how often each expert is chosen.
 local share = {}
 for _, domain in ipairs(domains) do
-	local seen = model:run(lathe.data.text(domain, n), { watch = "layers.*.moe.topk", logits = false, window = 192 })
+	local seen = model:run(lathe.data.text(domain, n), { watch = "layers.*.moe.topk", logits = false, window = 512 })
 	share[domain] = {}
 	for layer = first, model.layers - 1 do
 		share[domain][layer] = seen[("layers.%d.moe.topk"):format(layer)]:histogram(E):normalise():tolist()

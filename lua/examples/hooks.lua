@@ -31,7 +31,7 @@ end
 -- Steering: from the mean stream of stories to that of Chinese, added to an English prompt.
 local middle = ("layers.%d.resid_post"):format(model.layers // 2 - 1)
 local function mean_of(domain)
-	return model:run(lathe.data.text(domain, 600), { watch = middle, logits = false, window = 192 })[middle]:mean(0)
+	return model:run(lathe.data.text(domain, 600), { watch = middle, logits = false, window = 512 })[middle]:mean(0)
 end
 local towards = mean_of "chinese" - mean_of "stories"
 for _, scale in ipairs { 0, 0.5, 1, 2 } do
