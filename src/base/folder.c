@@ -200,6 +200,15 @@ void folder_remove(const char *path)
 	}
 }
 
+void folder_retire(const char *path)
+{
+	Buf b = BUF_INIT;
+	buf_printf(&b, "%s.tmp-%ld", path, (long)getpid());
+	if (!b.failed && rename(path, buf_str(&b)) == 0)
+		folder_remove(buf_str(&b));
+	buf_done(&b);
+}
+
 /* "PLACE.tmp-123" or "PLACE.old-123": cut to PLACE, and which of the two; 0: neither. */
 static char leftover_cut(char *name)
 {

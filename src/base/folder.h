@@ -25,6 +25,8 @@ bool folder_copy(const char *from, const char *dir, const char *name, bool *ther
 bool folder_place(const char *temp, const char *place, bool replace, Err *e);
 /* The files in it and the folder itself; it holds no folders. Not an error if it cannot be done. */
 void folder_remove(const char *path);
+/* The same for a folder that others may open: it loses its name first, so that a kill never leaves half of it there. */
+void folder_retire(const char *path);
 bool folder_sync(const char *path, Err *e);
 /* Clears DIR of what killed processes left of places whose names `ours` takes. Nobody else may be at work
  * in it. */

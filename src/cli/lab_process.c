@@ -101,6 +101,7 @@ static void child_run(const LabOptions *o, const sigset_t *old, pid_t parent, si
 		_exit(STATUS_STOPPED);
 	child_signals(old);
 	child_limits(memory);
+	setvbuf(stdout, NULL, _IOLBF, 0); /* what was said is there when the process is ended by force */
 	bool ok = o->script ? lab_run(o, &e) : lab_repl(o, &e);
 	fflush(stdout);
 	if (!ok && stop_asked)

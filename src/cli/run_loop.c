@@ -1,5 +1,6 @@
 /* run_loop.c - see run_loop.h. */
 #include "cli/run_loop.h"
+#include "base/utf8.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,10 +39,20 @@ void run_stop_by(int sig)
 	stopped_by = sig;
 }
 
+/* What comes from files and viewers is made harmless for the terminal. */
 void run_note(const char *text)
 {
+	Buf b = BUF_INIT;
+	safe_text(&b, text, strlen(text), 0);
 	if (text[0])
-		fprintf(stderr, "lathe: %s\n", text);
+		fprintf(stderr, "lathe: %s\n", buf_str(&b));
+	buf_done(&b);
+}
+
+static void note_done(Buf *b)
+{
+	run_note(buf_str(b));
+	buf_done(b);
 }
 
 void run_notes(Buf *b)
@@ -65,7 +76,7 @@ static bool place(RunSetup *r, const Args *a, Buf *text, Err *e)
 		if (!train_resume(t, r->out, &found, text, e))
 			return false;
 		if (!found)
-			fprintf(stderr, "lathe: %s: no checkpoint yet; beginning\n", r->out);
+			buf_printf(text, "%s: no checkpoint yet; beginning", r->out);
 		return true;
 	}
 	if (used)
@@ -91,13 +102,15 @@ static void live_line(const RunSetup *r, char *line, RunChange change, void *ud)
 {
 	char *eq = strchr(line, '=');
 	Err e = { 0 };
+	Buf b = BUF_INIT;
 	if (!eq)
 		return;
 	*eq = 0;
-	if (!change(ud, line, eq + 1, &e))
-		run_note(e.text);
+	if (change(ud, line, eq + 1, &e))
+		buf_printf(&b, "step %lld: %s = %s", (long long)train_at(r->start.train), line, eq + 1);
 	else
-		fprintf(stderr, "lathe: step %lld: %s = %s\n", (long long)train_at(r->start.train), line, eq + 1);
+		buf_adds(&b, e.text);
+	note_done(&b);
 }
 
 void run_live(const RunSetup *r, struct timespec *seen, RunChange change, void *ud)
@@ -108,6 +121,12 @@ void run_live(const RunSetup *r, struct timespec *seen, RunChange change, void *
 	if (stat(path, &st) != 0 || (st.st_mtim.tv_sec == seen->tv_sec && st.st_mtim.tv_nsec == seen->tv_nsec))
 		return;
 	*seen = st.st_mtim;
+	if (!S_ISREG(st.st_mode)) { /* a FIFO would be waited for */
+		Buf b = BUF_INIT;
+		buf_printf(&b, "%s: not a file; it is not read", path);
+		note_done(&b);
+		return;
+	}
 	FILE *f = fopen(path, "r");
 	while (f && fgets(line, sizeof line, f)) {
 		line[strcspn(line, "\r\n")] = 0;

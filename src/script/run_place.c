@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef enum Kind { KIND_OTHER, KIND_LOCK, KIND_FILE, KIND_FOLDER } Kind;
@@ -29,6 +30,23 @@ static bool is_left(const char *name)
 static bool is_dot(const char *name)
 {
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+bool run_place_below(const char *root, const char *name, Buf *path, Err *e)
+{
+	struct stat st;
+	size_t from = path->len;
+	if (root)
+		buf_printf(path, "%s/", root);
+	for (const char *part = name; *part;) {
+		size_t n = strcspn(part, "/");
+		n += part[n] == '/';
+		buf_add(path, part, n);
+		part += n;
+		if (!path->failed && lstat(buf_str(path) + from, &st) == 0 && S_ISLNK(st.st_mode))
+			return err_set(e, E_8003, "%s: a link; runs write only below --out, where no link leads elsewhere", buf_str(path) + from);
+	}
+	return !path->failed || err_set(e, E_5001, "out of memory");
 }
 
 bool run_place_check(const char *out, Err *e)
@@ -59,7 +77,7 @@ static bool place_clear(const char *out, Err *e)
 		if (path && k == KIND_FILE)
 			unlink(path);
 		else if (path)
-			folder_remove(path);
+			folder_retire(path);
 		free(path);
 	}
 	closedir(d);

@@ -183,7 +183,7 @@ void save_rotate(Save *s, int64_t step, int64_t keep)
 	for (size_t i = 0; i < n; i++) {
 		char *path = steps[i] <= step ? save_path(s->out, steps[i]) : NULL;
 		if (path && whole >= keep)
-			folder_remove(path);
+			folder_retire(path);
 		else if (path)
 			whole += is_whole(s, steps[i], path);
 		free(path);

@@ -78,7 +78,7 @@ echo '{"model_type":"deepseek_v3"}' >"$tmp/large/config.json"
 head='{"x":{"dtype":"F32","shape":[16384,16384],"data_offsets":[0,1073741824]}}'
 printf '\120\000\000\000\000\000\000\000%-80s' "$head" >"$tmp/large/model.safetensors"
 truncate -s $((8 + 80 + 1073741824)) "$tmp/large/model.safetensors"
-stopped() { # stopped SIGNAL STATUS
+stopped_once() { # stopped_once SIGNAL STATUS
 	"$LATHE" convert "$tmp/large" "$tmp/stop" --dtype bf16 >"$tmp/out" 2>"$tmp/err" </dev/null &
 	pid=$!
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -90,6 +90,15 @@ stopped() { # stopped SIGNAL STATUS
 	got=$?
 	[ $got -eq "$2" ] && [ ! -s "$tmp/err" ] && [ ! -e "$tmp/stop" ] && ! ls "$tmp" | grep -q 'tmp-' && return 0
 	note "exit $got, not $2; $(ls "$tmp" | tr '\n' ' ') $(head -c 200 "$tmp/err")"
+	return 1
+}
+# On a busy machine the conversion may be over before the signal comes (exit 0): then it is tried again.
+stopped() {
+	for try in 1 2 3 4 5; do
+		stopped_once "$1" "$2" && return 0
+		[ $got -eq 0 ] || return 1
+		rm -rf "$tmp/stop"
+	done
 	return 1
 }
 stopped TERM 143 && stopped HUP 129

@@ -97,6 +97,14 @@ status=$?
 [ $status -eq 0 ] || { [ $status -eq 6 ] && [ "$(wc -l <"$tmp/err")" -eq 1 ]; }
 result $? "a run that blows up ends with one line and status 6"
 
+mkdir "$tmp/pipe" && mkfifo "$tmp/pipe/live"
+run pipe --steps 2 >"$tmp/pipe.jsonl" 2>"$tmp/err" && [ "$(wc -l <"$tmp/pipe.jsonl")" -eq 2 ] && grep -q 'not a file' "$tmp/err"
+result $? "OUT/live that is a pipe is not waited for"
+
+mkdir "$tmp/escape" && printf '\033]0;x\007=1\nlr=\033[31m\n' >"$tmp/escape/live"
+run escape --steps 2 >/dev/null 2>"$tmp/err" && [ -s "$tmp/err" ] && ! grep -q "$(printf '\033')" "$tmp/err"
+result $? "no escape sequence of a file reaches the terminal"
+
 "$LATHE" verify --train "$srcdir/tests/data/train/optimizer" --json | grep -q '^{"ok":true'
 result $? "verify --train"
 finish
