@@ -125,7 +125,26 @@ function lathe.log(name, value) end
 ---@return table
 function lathe.logged() end
 
----A value as a text: tables with what is in them, the first 40 values and four levels deep. What a value's own tostring says is taken.
+---Begins reinforcement learning and makes no iteration yet; run:step, run:set and run:finish go on. Takes what lathe.rl takes.
+---```lua
+---local run = lathe.rl_run { model = { hidden_size = 32, num_hidden_layers = 2 }, task = "add2", prompts = 2, group = 2, max_new = 8 }
+---print(run:step().reward:last(), #run:group())
+---```
+---@param t table | string
+---@return RlRun
+function lathe.rl_run(t) end
+
+---Trains a policy by rewards and returns the run. model (or from): a checkpoint or "@NAME", or the sizes of a fresh one; task: the name of a task, lathe.tasks.exam(...) or { max_new =, ask =, judge = }; reward = function(s) returns a number for s = { text, answer, truth, right, thinks, length, ended, problem } (without one: 1 for right, `format` for the form). Beside them every setting of `lathe help rl` (algorithm, group, prompts, iterations, ...) and of `lathe help train`. Held-out problems are asked only when eval_n (at start and end) or eval_every is given. every = { [20] = function(run) ... end } calls functions between iterations; quiet = true shows no progress; `out` is a folder below --out. The name of a configuration in the box ("grpo-mult2") does in place of the table. The bits are those of `lathe rl` with the same settings.
+---```lua
+---local run = lathe.rl { model = { hidden_size = 32, num_hidden_layers = 2 }, task = "add2", algorithm = "grpo", prompts = 2, group = 2,
+---	max_new = 8, iterations = 2, reward = function(s) return (s.answer == s.truth and 1 or 0) + s.length / 10 end }
+---print(run.reward:mean(), run.entropy:last())
+---```
+---@param t table | string
+---@return RlRun
+function lathe.rl(t) end
+
+---A value as a text: tables with what is in them, the first 40 values of each, four levels deep, and at most 200 values in all. Tensors in a table are told by their shape. print and tostring say the same of tables. What a value's own tostring says is taken.
 ---```lua
 ---print(lathe.show { loss = { 4.2, 3.1 }, name = "small" })
 ---```
@@ -142,7 +161,7 @@ function lathe.show(value) end
 ---@return Run
 function lathe.run(t) end
 
----Trains a model and returns the run. t has the fields of a configuration file (lathe-config(5)): model, data, steps, batch, seq and every setting of `lathe help train`; or it is the name of a configuration in the box. Shorter forms: model = the sizes that differ from nn.LM's; data = a name or a mix; lr = { peak, warmup, shape, final, hold }; balance = { "bias", gamma, frozen }; mtp = { lambda, late }. Without `tokenizer` it is the data's. `out` is a folder below --out for checkpoints and the finished model; what an earlier run left there is replaced. every = { [20] = function(run) ... end } calls functions between steps; quiet = true shows no progress.
+---Trains a model and returns the run. t has the fields of a configuration file (lathe-config(5)): model, data, steps, batch, seq and every setting of `lathe help train`; or it is the name of a configuration in the box. Shorter forms: model = the sizes that differ from nn.LM's; data = a name or a mix; lr = { peak, warmup, shape, final, hold }; balance = { "bias", gamma, frozen }; mtp = { lambda, late }. Without `tokenizer` it is the data's. `out` is a folder below --out for checkpoints and the finished model; what an earlier run left there is replaced. every = { [20] = function(run) ... end } calls functions between steps, which may change with run:set what has a * in `lathe help train` (steps, batch, lr, gamma, ...); quiet = true shows no progress.
 ---```lua
 ---local run = lathe.train { model = { hidden_size = 32, num_hidden_layers = 2 }, data = { stories = 1, arithmetic = 1 }, steps = 3,
 ---	batch = 2, seq = 32, lr = { peak = 3e-3, warmup = 2 }, balance = { "bias", gamma = 1e-3 } }
@@ -471,15 +490,27 @@ function lathe.data.mix(mix) end
 ---@return table
 function lathe.data.rows(mix) end
 
----n characters of text of a domain (stories, code, arithmetic, chinese) that no training run sees; the same for everybody. Another `part`, another text.
+---Text of a domain (stories, code, arithmetic, chinese) that no training run sees; the same for everybody. n counts characters, which are not tokens: a token of stories has several of them, one of arithmetic often one. To compare domains give options { tokenizer = m }: then n counts tokens of the model m (one or two less where the text would end in half a character). Another `part` (a number, alone or in the options), another text.
 ---```lua
 ---print(#lathe.data.text("stories", 100) == 100)
+---local m = lathe.open "@domains"
+---print(#m:encode(lathe.data.text("code", 100, { tokenizer = m })) == 100)
+---```
+---@param domain string
+---@param n integer
+---@param options table | integer | nil
+---@return string
+function lathe.data.text(domain, n, options) end
+
+---n whole documents of a domain, as a list of texts: those that lathe.data.text puts together.
+---```lua
+---print(#lathe.data.documents("stories", 3) == 3)
 ---```
 ---@param domain string
 ---@param n integer
 ---@param part integer?
----@return string
-function lathe.data.text(domain, n, part) end
+---@return string[]
+function lathe.data.documents(domain, n, part) end
 
 ---Attention and routers as modules. A class is made by nn.module; its build makes the fields, weights and smaller modules, and its forward is the equation. There are nn.Linear(in, out, { bias = true }), nn.RMSNorm(n, eps), nn.MLA(c), nn.MHA(c), nn.GQA(c), nn.MQA(c) and nn.Router(c); c is the config, and lua/lathe/nn/ has each beside its section of the report. forward sees the rows of all sequences of a batch, [T, hidden_size]; rope and attend know where each begins. A weight is called by the fields that lead to it: self.gate is model.layers.N.self_attn.gate.weight.
 ---@class lathe.nn
@@ -547,7 +578,7 @@ function lathe.nn.LM(sizes) end
 ---@class lathe.plot
 lathe.plot = {}
 
----A heat map. rows: a table of lists by name (in the order of the names), or a list of lists, or a Tensor of two dimensions. Options: title, facts (at the right of the title), x and y (what columns and rows are), labels of the rows, unit, log, numbers (the numbers themselves), diverging (colours to both sides of zero), width, height.
+---A heat map. rows: a table of lists by name (in the order of the alphabet; for another order give a list of lists, and labels), or a list of lists, or a Tensor of two dimensions. Options: title, facts (at the right of the title), x and y (what columns and rows are, told below the picture), labels of the rows in their order, unit, log, numbers (the numbers themselves), diverging (colours to both sides of zero), width, height.
 ---```lua
 ---lathe.plot.heat({ stories = { 0.1, 0.7, 0.2 }, code = { 0.6, 0.1, 0.3 } }, { title = "share of tokens", x = "expert" }):print()
 ---```
@@ -556,16 +587,17 @@ lathe.plot = {}
 ---@return Plot
 function lathe.plot.heat(rows, options) end
 
----Lines. lines: a Series or list, or a table of them by name. Options: title, facts, names (in which order), x, unit, log, width, height.
+---Lines. lines: a Series, a list or { x = list, y = list } (the x values grow), or a table of them by name. Options: title, facts, names (in which order), x and y (what the axes are, told below the picture), zero (true: the y axis begins at zero, else near the data), unit, log, width, height.
 ---```lua
 ---lathe.plot.line({ bias = { 4.2, 3.1, 2.8 }, none = { 4.2, 3.4, 3.1 } }, { title = "loss" }):print()
+---lathe.plot.line({ x = { 1, 10, 100 }, y = { 4.2, 3.1, 2.8 } }, { x = "step", y = "loss, nat" }):print()
 ---```
 ---@param lines any
 ---@param options table?
 ---@return Plot
 function lathe.plot.line(lines, options) end
 
----Bars. values: numbers by name, or a list of { name, value, note }. Options: title, facts, order ("value": the longest first; else that of the names or of the list), unit, log, width, height.
+---Bars. values: numbers by name, or a list of { name, value, note }. Options: title, facts, order ("value": the longest first; else that of the names or of the list), x and y (told below), unit, log, width, height.
 ---```lua
 ---lathe.plot.bars({ mla = 288, mha = 2048, mqa = 256 }, { title = "cache", unit = "B a token", order = "value" }):print()
 ---```
@@ -573,6 +605,19 @@ function lathe.plot.line(lines, options) end
 ---@param options table?
 ---@return Plot
 function lathe.plot.bars(values, options) end
+
+---Precisions by what they are made of. Each function returns the name that model:with { recipe = } and lathe.compare understand.
+---@class lathe.recipe
+lathe.recipe = {}
+
+---DeepSeek-V3's FP8: tile = 128 numbers along the sum that share a scale; scale = "f32" or "pow2"; accumulate = "f32" or "hopper" (13 bits, promoted every 128); gradients = "e4m3" or "e5m2". Of these only combinations that `lathe help fp8` lists can be computed.
+---```lua
+---local m = lathe.open "@tiny"
+---print(m:with { recipe = lathe.recipe.v3 { tile = 128, accumulate = "hopper" } }:generate("Once", { n = 4, temperature = 0 }).text)
+---```
+---@param t table?
+---@return string
+function lathe.recipe.v3(t) end
 
 ---An experiment's table: rows that were measured, with the mean and spread over several seeds, beside figures that others reported, labelled as quoted; and its curves.
 ---@class lathe.study
@@ -812,7 +857,7 @@ function Model:hook(pattern, fn) end
 ---@param id integer?
 function Model:unhook(id) end
 
----Reads a text in one forward and returns the values watched, by name, as tensors with a row for each position. Longer texts than window (as a rule the model's context) are read in pieces, each from its first position on; a model that was trained on short texts reads long ones badly, so give it the length that it knows: r["layers.3.moe.topk"]. With them: r.logits [T,V] (logits = false leaves them out), r.logprobs (of each token given those before it, natural; nothing for the first), r.loss (their mean, negated, nat per token), r.ppl, r.ids.
+---Reads a text in one forward and returns the values watched, by name, as tensors with a row for each position. Longer texts than window (as a rule the model's context) are read in pieces, each from its first position on; a model that was trained on short texts reads long ones badly, so give it the length that it was trained on (`seq` of its configuration: 512 for @domains, 160 for @reason): r["layers.3.moe.topk"]. With them: r.logits [T,V] (logits = false leaves them out), r.logprobs (of each token given those before it, natural; nan where nothing foretells it: for the first, and the first of each piece), r.loss (their mean, negated, nat per token), r.ppl, r.ids.
 ---```lua
 ---local m = lathe.open "@tiny"
 ---local r = m:run("Once upon a time", { watch = "layers.*.moe.topk" })
@@ -843,7 +888,7 @@ function Model:generate(text, options) end
 ---@param fn function?
 function Model:stop_when(fn) end
 
----Another view of this model with interventions. The weights are shared, this model stays as it is, and what it has of changes and hooks the view has too; dropping the view undoes it. ban, force = { layer =, expert = }; scale_expert = { layer =, expert =, scale = }; ablate = { layer =, head = } (the layer left out: every layer; expert and head may be lists; a list of such tables does several); k experts per token, groups kept, bias = false, route_scale; patch = { name =, from = tensor } (row i takes the place of position i); steer = { name =, vector =, scale = } (added to every row); recipe = "bf16"; attention = "naive".
+---Another view of this model with interventions. The weights are shared, this model stays as it is, and what it has of changes and hooks the view has too; dropping the view undoes it. ban, force = { layer =, expert = }; scale_expert = { layer =, expert =, scale = }; ablate = { layer =, head = } (the layer left out: every layer; expert and head may be lists; a list of such tables does several); k experts per token, groups kept, bias = false, route_scale; patch = { name =, from = tensor } (row i takes the place of position i); steer = { name =, vector =, scale = } (added to every row); recipe = "bf16" or of lathe.recipe; attention = "naive".
 ---```lua
 ---local m = lathe.open "@tiny"
 ---local v = m:with { ban = { layer = 3, expert = 6 }, k = 2 }
@@ -996,6 +1041,85 @@ function Run:save(dir) end
 ---```
 ---@return string
 function Run:hash() end
+
+---A run of reinforcement learning. Its series, a value an iteration: run.reward, accuracy, answered and ended (shares of the drawn answers), length (tokens), kl, entropy, clip, clip_low, clip_high, masked, degenerate (share of groups with equal rewards), used, grad_norm, lr, value_loss, ln_r, ln_r_first, tok_per_s, iteration_s, rollout_s, reward_s, update_s; and held_out with held_out_length where they were measured. What an algorithm does not have, and a mean over nothing, is left out. run.steps: iterations made; run.seconds: time in them; run.parameters: trained numbers; run.name, run.out.
+---@class RlRun
+local RlRun = {}
+
+---Makes n iterations (default 1) and returns the run. An error of the reward ends it with the script's line.
+---```lua
+---local run = lathe.rl_run { model = { hidden_size = 32, num_hidden_layers = 2 }, task = "add2", prompts = 2, group = 2, max_new = 8, iterations = 2 }
+---print(run:step().reward:last())
+---```
+---@param n integer?
+---@return RlRun
+function RlRun:step(n) end
+
+---Makes the iterations that are left. With `out`, then writes the last checkpoint and OUT/model.
+---```lua
+---local run = lathe.rl_run { model = { hidden_size = 32, num_hidden_layers = 2 }, task = "add2", prompts = 2, group = 2, max_new = 8, iterations = 2 }
+---print(run:finish().steps)
+---```
+---@return RlRun
+function RlRun:finish() end
+
+---Changes a setting while the run is going on; `lathe help rl` and `lathe help train` say which can.
+---```lua
+---local run = lathe.rl_run { model = { hidden_size = 32, num_hidden_layers = 2 }, task = "add2", prompts = 2, group = 2, max_new = 8, iterations = 2 }
+---run:set("kl", 0.01):step()
+---print(run.kl:last())
+---```
+---@param name string
+---@param value any
+---@return RlRun
+function RlRun:set(name, value) end
+
+---The answers to the i-th problem of the last iteration (default 1): a list of { text, reward, advantage, length, right, answered, ended }, with the field prompt. Where advantages differ from token to token it is their mean.
+---```lua
+---local run = lathe.rl_run { model = { hidden_size = 32, num_hidden_layers = 2 }, task = "add2", prompts = 2, group = 2, max_new = 8, iterations = 2 }
+---for _, answer in ipairs(run:step():group(2)) do print(answer.reward, answer.advantage, answer.length) end
+---```
+---@param i integer?
+---@return table
+function RlRun:group(i) end
+
+---Asks held-out problems: { n = 200, k = 1, temperature = 1, seed = 1, exam = "add2" or { ask =, judge = } }; without exam the run's own. Returns pass1, n, k, passk and majk by k, by_level.
+---```lua
+---local run = lathe.rl_run { model = { hidden_size = 32, num_hidden_layers = 2 }, task = "add2", prompts = 2, group = 2, max_new = 8, iterations = 2 }
+---print(run:step():eval { n = 4 }.pass1)
+---```
+---@param options table?
+---@return table
+function RlRun:eval(options) end
+
+---A model on the run's weights: it sees them as they are each time it runs. run:checkpoint() is another name.
+---```lua
+---local run = lathe.rl_run { model = { hidden_size = 32, num_hidden_layers = 2 }, task = "add2", prompts = 2, group = 2, max_new = 8, iterations = 2 }
+---print(#run:step():model():generate("a1+1=", { n = 4 }).text >= 0)
+---```
+---@return Model
+function RlRun:model() end
+
+---The same as run:model().
+---@return Model
+function RlRun:checkpoint() end
+
+---Writes the model as it is now to DIR/model below --out, in BF16 with its tokenizer, and returns that folder.
+---```lua
+---local run = lathe.rl_run { model = { hidden_size = 32, num_hidden_layers = 2 }, task = "add2", prompts = 2, group = 2, max_new = 8, iterations = 2 }
+---print(run:step():save("small-rl"))
+---```
+---@param dir string
+---@return string
+function RlRun:save(dir) end
+
+---Of everything a checkpoint keeps, 16 hexadecimal digits: two runs with the same hash go on alike.
+---```lua
+---local run = lathe.rl_run { model = { hidden_size = 32, num_hidden_layers = 2 }, task = "add2", prompts = 2, group = 2, max_new = 8, iterations = 2 }
+---print(#run:hash())
+---```
+---@return string
+function RlRun:hash() end
 
 ---What a run measured, in order: run.loss. s[1] is the first value, s[-1] the newest, #s how many there are.
 ---@class Series

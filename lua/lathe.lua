@@ -2,9 +2,9 @@
 local lathe = ...
 
 -- lathe.data is lua/lathe/data.lua, and so on.
-local parts = { data = true, nn = true, plot = true, study = true, tasks = true, text = true }
+local parts = { data = true, nn = true, plot = true, recipe = true, study = true, tasks = true, text = true }
 -- Functions of the module that are written in Lua, and where.
-local functions = { train = "train", run = "train", config = "train", log = "log", logged = "log", show = "show" }
+local functions = { train = "train", run = "train", config = "train", rl = "rl", rl_run = "rl", log = "log", logged = "log", show = "show" }
 
 return setmetatable(lathe, {
 	__index = function(t, key)

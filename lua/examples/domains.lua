@@ -7,12 +7,12 @@ local lathe = require "lathe"
 local model = lathe.open(lathe.args[1] or "@domains")
 local domains = { "stories", "code", "arithmetic", "chinese" }
 local E, first = model.config.n_routed_experts, model.config.first_k_dense_replace
-local n = lathe.quick and 1000 or 8000
+local n = lathe.quick and 600 or 4000 -- tokens of each domain: the same for all, so that none counts more
 
 -- share[domain][layer]: how often each expert is chosen.
 local share = {}
 for _, domain in ipairs(domains) do
-	local seen = model:run(lathe.data.text(domain, n), { watch = "layers.*.moe.topk", logits = false, window = 512 })
+	local seen = model:run(lathe.data.text(domain, n, { tokenizer = model }), { watch = "layers.*.moe.topk", logits = false, window = 512 })
 	share[domain] = {}
 	for layer = first, model.layers - 1 do
 		share[domain][layer] = seen[("layers.%d.moe.topk"):format(layer)]:histogram(E):normalise():tolist()

@@ -10,7 +10,23 @@ local function source_of(x)
 	if type(x) == "table" then
 		return x
 	end
-	return text.domains[x] and text.source(x) or tasks.source { { x } }
+	if text.domains[x] then
+		return text.source(x)
+	end
+	if not tasks.kinds[tostring(x):match "^(.-)%d*$"] then
+		local domain, task = {}, {}
+		for name in pairs(text.domains) do
+			domain[#domain + 1] = name
+		end
+		for name in pairs(tasks.kinds) do
+			task[#task + 1] = name
+		end
+		table.sort(domain)
+		table.sort(task)
+		error(("data %q: there is no text domain (%s) and no task (%s, each also with a level, as mult2) of that name"):format(tostring(x),
+			table.concat(domain, ", "), table.concat(task, ", ")), 4)
+	end
+	return tasks.source { { x } }
 end
 
 -- What a name, a mix or a source stands for.
@@ -100,19 +116,61 @@ local function cut(s, n)
 	return s, count
 end
 
---- n characters of text of a domain (stories, code, arithmetic, chinese) that no training run sees; the same for everybody. Another `part`,
---- another text.
----@sig (domain: string, n: integer, part: integer?): string
+local function maker(what, domain, level)
+	return text.domains[domain] or
+		error(("%s: no text domain %s; there are arithmetic, chinese, code, stories"):format(what, tostring(domain)), level + 1)
+end
+
+-- Text of so many tokens of a model; it never ends in half a character.
+local function tokens_of(make, rng, n, m)
+	local s, ids, docs = "", {}, 0
+	while #ids < n do
+		for _ = 1, math.max(1, docs) do
+			s, docs = s .. (docs > 0 and "\n" or "") .. make(rng), docs + 1
+		end
+		ids = m:encode(s)
+	end
+	local cut_ids = table.move(ids, 1, n, 1, {})
+	local out = m:decode(cut_ids)
+	while #cut_ids > 0 and out:sub(-3) == "\u{FFFD}" do
+		cut_ids[#cut_ids] = nil
+		out = m:decode(cut_ids)
+	end
+	return out
+end
+
+--- Text of a domain (stories, code, arithmetic, chinese) that no training run sees; the same for everybody. n counts characters, which are not
+--- tokens: a token of stories has several of them, one of arithmetic often one. To compare domains give options { tokenizer = m }: then n counts
+--- tokens of the model m (one or two less where the text would end in half a character). Another `part` (a number, alone or in the options), another text.
+---@sig (domain: string, n: integer, options: table | integer | nil): string
 ---@example
 ---print(#lathe.data.text("stories", 100) == 100)
-function data.text(domain, n, part)
-	local make = text.domains[domain] or error(("data.text: no text domain %s; there are arithmetic, chinese, code, stories"):format(tostring(domain)), 2)
-	local rng, pieces, have = core.rng(1, STREAM_TEXT, part or 0), {}, 0
+---local m = lathe.open "@domains"
+---print(#m:encode(lathe.data.text("code", 100, { tokenizer = m })) == 100)
+function data.text(domain, n, options)
+	local o = type(options) == "table" and options or { part = options }
+	local make = maker("data.text", domain, 2)
+	local rng, pieces, have = core.rng(1, STREAM_TEXT, o.part or 0), {}, 0
+	if o.tokenizer then
+		return tokens_of(make, rng, n, o.tokenizer)
+	end
 	while have < n do
 		local piece, count = cut((have > 0 and "\n" or "") .. make(rng), n - have)
 		pieces[#pieces + 1], have = piece, have + count
 	end
 	return table.concat(pieces)
+end
+
+--- n whole documents of a domain, as a list of texts: those that lathe.data.text puts together.
+---@sig (domain: string, n: integer, part: integer?): string[]
+---@example
+---print(#lathe.data.documents("stories", 3) == 3)
+function data.documents(domain, n, part)
+	local make, rng, out = maker("data.documents", domain, 2), core.rng(1, STREAM_TEXT, part or 0), {}
+	for i = 1, n do
+		out[i] = make(rng)
+	end
+	return out
 end
 
 return data

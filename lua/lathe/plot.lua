@@ -6,6 +6,13 @@ local plot = {}
 local Plot = {}
 Plot.__index = Plot
 
+function Plot.__tostring(p)
+	local spec = p.spec
+	local things = spec.lines or spec.rows or spec.items
+	return ("plot: %s%s, %d %s; :print() shows it"):format(spec.kind, spec.title and (" %q"):format(spec.title) or "", #things,
+		spec.lines and "lines" or spec.rows and "rows" or "bars")
+end
+
 -- A Series, a Tensor or a list, as a list.
 local function list_of(x, what)
 	if type(x) == "table" then
@@ -39,9 +46,15 @@ local function check(options, known, what)
 end
 
 local function new(spec, options)
-	for _, key in ipairs { "title", "facts", "x", "y", "unit", "log", "numbers", "diverging" } do
-		spec[key] = options[key]
+	for _, key in ipairs { "title", "facts", "x", "y", "unit", "log", "zero", "numbers", "diverging" } do
+		spec[key] = options[key] or spec[key]
 	end
+	local foot = {}
+	if spec.x then
+		foot[1] = "x: " .. tostring(spec.x) .. (spec.range or "")
+	end
+	foot[#foot + 1] = spec.y and "y: " .. tostring(spec.y) or nil
+	spec.foot, spec.range = foot[1] and table.concat(foot, "   ") or nil, nil
 	for key, range in pairs { width = { 20, 400 }, height = { 4, 300 } } do
 		local n = options[key]
 		if n ~= nil and (math.type(n) ~= "integer" or n < range[1] or n > range[2]) then
@@ -63,11 +76,11 @@ local function with(...)
 	end
 	return known
 end
-local heat_options, line_options, bars_options = with("numbers", "diverging", "labels"), with("names"), with("order")
+local heat_options, line_options, bars_options = with("numbers", "diverging", "labels"), with("names", "zero"), with("order")
 
---- A heat map. rows: a table of lists by name (in the order of the names), or a list of lists, or a Tensor of two dimensions. Options:
---- title, facts (at the right of the title), x and y (what columns and rows are), labels of the rows, unit, log, numbers (the numbers
---- themselves), diverging (colours to both sides of zero), width, height.
+--- A heat map. rows: a table of lists by name (in the order of the alphabet; for another order give a list of lists, and labels), or a list of lists, or a Tensor of two dimensions. Options:
+--- title, facts (at the right of the title), x and y (what columns and rows are, told below the picture), labels of the rows in their order, unit,
+--- log, numbers (the numbers themselves), diverging (colours to both sides of zero), width, height.
 ---@sig (rows: table, options: table?): Plot
 ---@example
 ---lathe.plot.heat({ stories = { 0.1, 0.7, 0.2 }, code = { 0.6, 0.1, 0.3 } }, { title = "share of tokens", x = "expert" }):print()
@@ -85,27 +98,94 @@ function plot.heat(rows, options)
 	return new(spec, options)
 end
 
--- A Series knows its steps: where they are evenly apart, the axis says so.
-local function axis_of(x, spec)
-	local ok, steps = pcall(function() return x.steps and x:steps() end)
-	if type(x) == "table" or not ok or not steps or #steps == 0 then
-		return
+-- The values of a line, and where on the axis they are: a Series knows its steps, { x = list, y = list } says it, of a list nothing is known.
+local function points_of(line, what)
+	if type(line) == "table" and line.y ~= nil then
+		local xs, ys = list_of(line.x, what .. ": x"), list_of(line.y, what .. ": y")
+		if #xs ~= #ys or #xs == 0 then
+			lathe.fail(("%s: %d x values and %d y values"):format(what, #xs, #ys))
+		end
+		for i, x in ipairs(xs) do
+			if type(x) ~= "number" or i > 1 and not (x > xs[i - 1]) then
+				lathe.fail(what .. ": the x values must be numbers that grow")
+			end
+		end
+		return ys, xs
 	end
-	spec.x0, spec.dx = steps[1], #steps > 1 and steps[2] - steps[1] or 1
-	spec.x = spec.x or "step"
+	local ok, steps = pcall(function() return type(line) ~= "table" and line.steps and line:steps() end)
+	return list_of(line, what), ok and steps and #steps > 0 and steps or nil
 end
 
---- Lines. lines: a Series or list, or a table of them by name. Options: title, facts, names (in which order), x, unit, log, width, height.
+local function evenly(xs, x0, dx)
+	for i, x in ipairs(xs) do
+		if math.abs(x - (x0 + (i - 1) * dx)) > 1e-9 * math.abs(dx) then
+			return false
+		end
+	end
+	return true
+end
+
+-- Values that are not evenly apart, put on an axis that is: each stands until the next. No value is invented.
+local function held(ys, xs, x0, dx, n)
+	local out, k = {}, 0
+	for i = 1, n do
+		local x = x0 + (i - 1) * dx + 1e-9 * dx
+		while k < #xs and xs[k + 1] <= x do
+			k = k + 1
+		end
+		out[i] = k > 0 and xs[#xs] >= x - 2e-9 * dx and ys[k] or 0 / 0
+	end
+	return out
+end
+
+-- One axis for all lines: as it is where all lie evenly and alike, else of at most 400 points.
+local function put_axis(spec, all)
+	local first = all[1].xs
+	local x0, dx, last, alike = first[1], #first > 1 and first[2] - first[1] or 1, first[#first], true
+	for _, xs in ipairs(all) do
+		alike = alike and evenly(xs.xs, x0, dx)
+	end
+	if not alike then
+		for _, line in ipairs(all) do
+			x0, last = math.min(x0, line.xs[1]), math.max(last, line.xs[#line.xs])
+		end
+		local n = math.type(x0) == "integer" and math.type(last) == "integer" and last - x0 < 400 and last - x0 + 1 or 400
+		dx = last > x0 and (last - x0) / (n - 1) or 1
+		for i, line in ipairs(all) do
+			spec.lines[i].values = held(line.ys, line.xs, x0, dx, n)
+		end
+	end
+	spec.x0, spec.dx = x0, dx
+end
+
+--- Lines. lines: a Series, a list or { x = list, y = list } (the x values grow), or a table of them by name. Options: title, facts, names (in
+--- which order), x and y (what the axes are, told below the picture), zero (true: the y axis begins at zero, else near the data), unit, log,
+--- width, height.
 ---@sig (lines: any, options: table?): Plot
 ---@example
 ---lathe.plot.line({ bias = { 4.2, 3.1, 2.8 }, none = { 4.2, 3.4, 3.1 } }, { title = "loss" }):print()
+---lathe.plot.line({ x = { 1, 10, 100 }, y = { 4.2, 3.1, 2.8 } }, { x = "step", y = "loss, nat" }):print()
 function plot.line(lines, options)
 	options = check(options, line_options, "plot.line")
-	local spec = { kind = "line", lines = {}, x0 = 1, dx = 1 }
-	local many = type(lines) == "table" and type(lines[1]) ~= "number"
-	local function add(name, values)
-		axis_of(values, spec)
-		spec.lines[#spec.lines + 1] = { name = tostring(name), values = list_of(values, "plot.line: " .. tostring(name)), unit = options.unit }
+	local spec = { kind = "line", lines = {} }
+	local many = type(lines) == "table" and type(lines[1]) ~= "number" and lines.y == nil
+	local all = {}
+	local function add(name, line)
+		name = tostring(name)
+		local ys, xs = points_of(line, name == "" and "plot.line" or "plot.line: " .. name)
+		if xs and type(line) ~= "table" then
+			spec.x = "step"
+		end
+		if not xs then
+			xs = {}
+			for i = 1, #ys do
+				xs[i] = i
+			end
+		end
+		if #xs > 0 then
+			all[#all + 1] = { ys = ys, xs = xs }
+			spec.lines[#spec.lines + 1] = { name = name, values = ys, unit = options.unit }
+		end
 	end
 	if not many then
 		add(options.title or "", lines)
@@ -114,13 +194,19 @@ function plot.line(lines, options)
 			add(name, lines[name])
 		end
 	else
-		for name, values in pairs(lines) do
-			add(name, values)
+		for name, line in pairs(lines) do
+			add(name, line)
 		end
 	end
 	if #spec.lines == 0 then
 		lathe.fail "plot.line: there are no lines"
 	end
+	put_axis(spec, all)
+	local to = spec.x0
+	for _, line in ipairs(spec.lines) do
+		to = math.max(to, spec.x0 + (#line.values - 1) * spec.dx)
+	end
+	spec.range = (", %.6g to %.6g"):format(spec.x0, to)
 	return new(spec, options)
 end
 
@@ -133,10 +219,10 @@ local function number_text(v)
 	end
 	return (math.abs(v) >= 1e5 or math.abs(v) < 1e-3) and ("%.3g"):format(v) or ("%.4g"):format(v)
 end
-plot.number = number_text
+plot.number = number_text -- for lathe.study
 
 --- Bars. values: numbers by name, or a list of { name, value, note }. Options: title, facts, order ("value": the longest first; else that
---- of the names or of the list), unit, log, width, height.
+--- of the names or of the list), x and y (told below), unit, log, width, height.
 ---@sig (values: table, options: table?): Plot
 ---@example
 ---lathe.plot.bars({ mla = 288, mha = 2048, mqa = 256 }, { title = "cache", unit = "B a token", order = "value" }):print()
@@ -171,7 +257,7 @@ local function quoted(s)
 	s = tostring(s)
 	return s:find '[,"\r\n]' and '"' .. s:gsub('"', '""') .. '"' or s
 end
-plot.quoted = quoted
+plot.quoted = quoted -- for lathe.study
 
 local function csv_number(v)
 	return type(v) == "number" and v == v and ("%.9g"):format(v) or ""
@@ -205,7 +291,7 @@ function csv.line(spec, out)
 	end
 	out[1] = table.concat(head, ",")
 	for p = 1, points do
-		local row = { ("%d"):format(spec.x0 + (p - 1) * spec.dx) }
+		local row = { ("%.9g"):format(spec.x0 + (p - 1) * spec.dx) }
 		for i, line in ipairs(spec.lines) do
 			row[i + 1] = csv_number(line.values[p])
 		end

@@ -52,7 +52,7 @@ local function data_of(config, data)
 	if type(data) ~= "string" and type(data) ~= "table" then
 		fail "data: a name (\"stories\", \"add2\"), a mix { stories = 2, add = 1 } or a source { get = function(rng, split, row, i) ... end } is needed"
 	end
-	if type(data) == "string" and not lathe.text.domains[data] and config.exam == nil then
+	if type(data) == "string" and lathe.tasks.kinds[data:match "^(.-)%d*$"] and config.exam == nil then
 		config.exam = lathe.tasks.exam(data)
 	end
 	config.data = lathe.data.source(data)
@@ -92,6 +92,8 @@ local function translate(t)
 	return config, options
 end
 
+train.translate = translate
+
 --- Begins a training run and makes no step yet; run:step, run:set and run:finish go on. Takes what lathe.train takes.
 ---@sig (t: table | string): Run
 ---@example
@@ -105,7 +107,8 @@ end
 --- setting of `lathe help train`; or it is the name of a configuration in the box. Shorter forms: model = the sizes that differ from
 --- nn.LM's; data = a name or a mix; lr = { peak, warmup, shape, final, hold }; balance = { "bias", gamma, frozen }; mtp = { lambda, late }.
 --- Without `tokenizer` it is the data's. `out` is a folder below --out for checkpoints and the finished model; what an earlier run left
---- there is replaced. every = { [20] = function(run) ... end } calls functions between steps; quiet = true shows no progress.
+--- there is replaced. every = { [20] = function(run) ... end } calls functions between steps, which may change with run:set what has a * in
+--- `lathe help train` (steps, batch, lr, gamma, ...); quiet = true shows no progress.
 ---@sig (t: table | string): Run
 ---@example
 ---local run = lathe.train { model = { hidden_size = 32, num_hidden_layers = 2 }, data = { stories = 1, arithmetic = 1 }, steps = 3,

@@ -242,7 +242,8 @@ static bool change_add(Changes *s, const Change *c, Err *e)
 	if ((c->kind == CHANGE_K || c->kind == CHANGE_GROUPS) && (c->value != floor(c->value) || fabs(c->value) > 1 << 24))
 		return err_set(e, E_2003, "%g is not a count", c->value);
 	if (c->layer != CHANGE_EVERY && (c->layer < 0 || c->layer >= n))
-		return err_set(e, E_2003, "there is no layer %d: the model has layers 0-%d", c->layer, n - 1);
+		return err_set(e, E_2003, s->m->lm->n_mtp ? "there is no layer %d: the model has layers 0-%d, its MTP modules are %d-%d" :
+			"there is no layer %d: the model has layers 0-%d", c->layer, s->m->lm->n_layers - 1, s->m->lm->n_layers, n - 1);
 	for (int i = c->layer == CHANGE_EVERY ? 0 : c->layer; i < (c->layer == CHANGE_EVERY ? n : c->layer + 1); i++)
 		if (!change_in_layer(s, c, i, e))
 			return false;

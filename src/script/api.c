@@ -6,11 +6,11 @@
 extern const ApiClass api_lab, api_tensor, api_tensor_math, api_tensor_make, api_ops, api_ops_methods, api_nn, api_parts;
 extern const ApiClass api_model_open, api_compare, api_model, api_model_run, api_model_with, api_model_compare, api_model_tape, api_tape, api_comparison,
 	api_difference;
-extern const ApiClass api_train, api_run, api_series, api_json, api_plot;
+extern const ApiClass api_train, api_run, api_rl, api_rl_run, api_series, api_json, api_plot;
 
 const ApiClass *const api_classes[] = { &api_lab, &api_json, &api_plot, &api_tensor_make, &api_tensor, &api_tensor_math, &api_ops, &api_ops_methods,
 	&api_model_open, &api_compare, &api_model, &api_model_run, &api_model_with, &api_model_compare, &api_model_tape, &api_tape, &api_comparison,
-	&api_difference, &api_nn, &api_parts, &api_train, &api_run, &api_series, NULL };
+	&api_difference, &api_nn, &api_parts, &api_train, &api_run, &api_rl, &api_rl_run, &api_series, NULL };
 
 static void put_functions(lua_State *L, const ApiClass *c)
 {

@@ -101,7 +101,7 @@ static void comment_add(Comment *c, const char *s, size_t n)
 /* Files whose functions lua/lathe.lua puts into the module itself. */
 static bool is_module_itself(const char *file)
 {
-	return strcmp(file, "train") == 0 || strcmp(file, "show") == 0 || strcmp(file, "log") == 0;
+	return strcmp(file, "train") == 0 || strcmp(file, "show") == 0 || strcmp(file, "log") == 0 || strcmp(file, "rl") == 0;
 }
 
 /* "function data.mix(mix)" or "function Plot:save(name)": the function's name, and what stands before it. */
@@ -124,7 +124,7 @@ static bool function_name(const char *s, size_t n, const char *module, char owne
 	else if (is_module_itself(module))
 		snprintf(owner, 64, "lathe");
 	else
-		snprintf(owner, 64, "lathe.%s", module);
+		snprintf(owner, 64, "lathe.%.50s", module);
 	return true;
 }
 

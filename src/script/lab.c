@@ -92,7 +92,7 @@ static void point_at_user(lua_State *L)
 
 static int tostring_call(lua_State *L)
 {
-	luaL_tolstring(L, 1, NULL);
+	lab_tolstring(L, 1);
 	return 1;
 }
 

@@ -63,17 +63,69 @@ void lab_say(lua_State *L, const char *s, size_t n)
 		lab_raise(L, &e);
 }
 
+static const char key_require = 0;
+
+/* Pushes the value at index i as a text. Addresses are never shown: they differ from run to run. Tables are what lathe.show makes of them. */
+void lab_tolstring(lua_State *L, int i)
+{
+	int type = lua_type(L, i);
+	i = lua_absindex(L, i);
+	luaL_checkstack(L, 5, "a text");
+	if (type < LUA_TTABLE && type != LUA_TLIGHTUSERDATA) {
+		luaL_tolstring(L, i, NULL);
+	} else if (luaL_getmetafield(L, i, "__tostring") != LUA_TNIL) {
+		lua_pop(L, 1);
+		luaL_tolstring(L, i, NULL);
+	} else if (luaL_getmetafield(L, i, "__name") == LUA_TSTRING) {
+		return;
+	} else if (type == LUA_TTABLE && lua_rawgetp(L, LUA_REGISTRYINDEX, &key_require) == LUA_TFUNCTION) {
+		lua_pushliteral(L, "lathe.show");
+		lua_call(L, 1, 1);
+		lua_getfield(L, -1, "show");
+		lua_remove(L, -2);
+		lua_pushvalue(L, i);
+		lua_call(L, 1, 1);
+	} else {
+		lua_pushstring(L, lua_typename(L, type));
+	}
+}
+
+static int lib_tostring(lua_State *L)
+{
+	luaL_checkany(L, 1);
+	lab_tolstring(L, 1);
+	return 1;
+}
+
+/* string.format, the first upvalue, whose %s would show addresses. */
+static int lib_format(lua_State *L)
+{
+	for (int i = 2, n = lua_gettop(L); i <= n; i++)
+		if (lua_type(L, i) >= LUA_TTABLE) {
+			lab_tolstring(L, i);
+			lua_replace(L, i);
+		}
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	lua_call(L, lua_gettop(L) - 1, 1);
+	return 1;
+}
+
 /* The arguments as one text, `between` between them and `end` behind, so that a line is one write. */
 static int say_all(lua_State *L, const char *between, const char *end)
 {
 	int n = lua_gettop(L);
 	size_t len;
 	luaL_Buffer b;
+	for (int i = 1; i <= n; i++) {
+		lab_tolstring(L, i);
+		lua_replace(L, i);
+	}
 	luaL_buffinit(L, &b);
 	for (int i = 1; i <= n; i++) {
 		if (i > 1)
 			luaL_addstring(&b, between);
-		luaL_tolstring(L, i, NULL);
+		lua_pushvalue(L, i);
 		luaL_addvalue(&b);
 	}
 	luaL_addstring(&b, end);
@@ -139,14 +191,19 @@ static bool module_path(const char *name, char *out, size_t n)
 	return true;
 }
 
-/* Configurations of runs lie in a folder of their own: "lathe.configs.addition" -> "configs/train-addition.lua". */
+/* Configurations of runs lie in a folder of their own: "lathe.configs.addition" -> "configs/train-addition.lua", and those of `lathe rl`:
+ * "lathe.configs.rl.grpo-mult2" -> "configs/grpo-mult2.lua". */
 static bool config_path(const char *name, char *out, size_t n)
 {
 	static const char before[] = "lathe.configs.";
 	size_t len = sizeof before - 1;
-	if (strncmp(name, before, len) != 0 || strchr(name + len, '.'))
+	if (strncmp(name, before, len) != 0)
 		return false;
-	int k = snprintf(out, n, "configs/train-%s.lua", name + len);
+	bool rl = strncmp(name + len, "rl.", 3) == 0;
+	name += len + (rl ? 3 : 0);
+	if (strchr(name, '.'))
+		return false;
+	int k = snprintf(out, n, "configs/%s%s.lua", rl ? "" : "train-", name);
 	return k > 0 && (size_t)k < n;
 }
 
@@ -271,7 +328,7 @@ static void keep_only(lua_State *L, const char *name, const char *const *field)
 static void open_base(lua_State *L)
 {
 	static const char *const out[] = { "dofile", "loadfile", "load", "warn", "require", NULL };
-	static const luaL_Reg own[] = { { "print", lib_print }, { "setmetatable", lib_setmetatable },
+	static const luaL_Reg own[] = { { "print", lib_print }, { "tostring", lib_tostring }, { "setmetatable", lib_setmetatable },
 		{ "collectgarbage", lib_collectgarbage }, { NULL, NULL } };
 	luaL_requiref(L, LUA_GNAME, luaopen_base, 1);
 	take_away(L, out);
@@ -284,6 +341,9 @@ static void open_string(lua_State *L)
 	static const char *const out[] = { "dump", NULL };
 	luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 1);
 	take_away(L, out);
+	lua_getfield(L, -1, "format");
+	lua_pushcclosure(L, lib_format, 1);
+	lua_setfield(L, -2, "format");
 	lua_pushliteral(L, "");
 	lua_getmetatable(L, -1);
 	lua_pushboolean(L, 0);
@@ -337,6 +397,8 @@ int lab_lib_open(lua_State *L)
 	run_lib_core(L);
 	lua_setfield(L, -2, "lathe.core");
 	lua_pushcclosure(L, lib_require, 1);
+	lua_pushvalue(L, -1);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &key_require);
 	lua_setglobal(L, "require");
 	return 0;
 }

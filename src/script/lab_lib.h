@@ -8,4 +8,6 @@
 int lab_lib_open(lua_State *L);
 /* Shows text on standard output: made safe for a terminal, and counted. */
 void lab_say(lua_State *L, const char *s, size_t n);
+/* The value at index i as a text, pushed, without addresses. */
+void lab_tolstring(lua_State *L, int i);
 #endif

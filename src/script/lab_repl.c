@@ -14,6 +14,7 @@ typedef struct Repl {
 	Lab *lab;
 	bool typed;              /* on a terminal */
 	bool failed;
+	char local[64];          /* the latest name after `local`; "": none */
 	char *line;              /* getline's */
 	size_t cap;
 } Repl;
@@ -105,11 +106,36 @@ static int piece_run(lua_State *L)
 	return 0;
 }
 
+/* "local m = ..." is gone when its line has run: somebody who then asks for m is told so. */
+static void locals_note(Repl *r, const Buf *text)
+{
+	char name[sizeof r->local];
+	const char *s = buf_str(text) + strspn(buf_str(text), " \t");
+	if (sscanf(s, "local %63[A-Za-z0-9_]", name) == 1)
+		memcpy(r->local, name, sizeof name);
+}
+
+static void local_told(const Repl *r, Err *e)
+{
+	char word[sizeof r->local + 2];
+	snprintf(word, sizeof word, "'%s'", r->local);
+	if (!r->local[0] || !strstr(e->text, "nil value") || !strstr(e->text, word))
+		return;
+	Err was = *e;
+	*e = (Err){ 0 };
+	err_set(e, was.code, "%.300s; `local` ends with its line here: type %s = ... without it", was.text, r->local);
+}
+
 static void piece_do(Repl *r, Buf *text)
 {
 	Err e = { 0 };
-	if (text->len == 0 || lab_call(r->lab, piece_run, text, &e))
+	if (text->len == 0)
 		return;
+	if (lab_call(r->lab, piece_run, text, &e)) {
+		locals_note(r, text);
+		return;
+	}
+	local_told(r, &e);
 	r->failed = true;
 	fflush(stdout);
 	err_print(&e);

@@ -69,6 +69,8 @@ static void compare_models(lua_State *L, Model *a, int ia, Model *b, int ib, con
 		lua_model_raise(L, &le);
 	}
 	lua_model_settle(L, a);
+	lua_model_check_hooks(L, a);
+	lua_model_check_hooks(L, b);
 	if (two)
 		lua_model_settle(L, b);
 }
@@ -347,6 +349,7 @@ static int model_eval(lua_State *L)
 		return lua_model_raise(L, &le);
 	}
 	lua_model_settle(L, m);
+	lua_model_check_hooks(L, m);
 	lua_createtable(L, 0, 6);
 	set_int(L, "n", r.n);
 	set_int(L, "k", r.k);

@@ -65,7 +65,7 @@ static bool stopped(void *ud)
 
 int lua_run_eval(lua_State *L)
 {
-	LuaRun *r = lua_run_check(L, 1);
+	LuaRun *r = lua_run_idle(L, lua_run_any(L, 1));
 	Lab *lab = lab_of(L);
 	ExamResult *result;
 	Err e = { 0 };

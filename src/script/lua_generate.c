@@ -54,8 +54,8 @@ static void check_seen(lua_State *L, const Watcher *w)
 			"the logits out), or raise --memory-limit");
 	for (int i = 0; i < w->n_picks; i++)
 		if (!w->pick[i].seen)
-			lab_fail(L, E_2003, "no value of this text is called %s; names are in lathe-probes(7): layers.2.resid_post, layers.*.moe.topk",
-				w->pick[i].pattern);
+			lua_model_no_value(L, w->m, "watch: ", w->pick[i].pattern);
+	lua_model_check_hooks(L, w->m);
 }
 
 static void set_score(lua_State *L, const Watcher *w)
@@ -397,6 +397,15 @@ static LatheSessionOptions session_options(lua_State *L, int i, const Model *m)
 	};
 }
 
+/* What the condition looked at must have come by, unless it asked only behind the last forward. */
+static void check_asked(lua_State *L, const Watcher *w)
+{
+	for (int i = 0; i < w->n_picks; i++)
+		if (!w->pick[i].seen && w->n_tokens > w->pick[i].since + 1 && !lua_model_is_mtp(w->m, w->pick[i].pattern))
+			lua_model_no_value(L, w->m, "stop_when: ", w->pick[i].pattern);
+	lua_model_check_hooks(L, w->m);
+}
+
 static int model_generate(lua_State *L)
 {
 	static const char *const words[] = { "n", "temperature", "top_p", "top_k", "min_p", "seed", "mtp", "logprobs", "attention", "ignore_eos", NULL };
@@ -430,6 +439,7 @@ static int model_generate(lua_State *L)
 	if (!ok)
 		return lua_model_raise(L, &g.le);
 	lua_model_settle(L, m);
+	check_asked(L, g.w);
 	push_written(L, &g, id, n, o.alternatives > 0);
 	return 1;
 }
@@ -438,8 +448,8 @@ static const ApiFn methods[] = {
 	{ "run", "(text: string | integer[], options: { watch: string | string[], logits: boolean?, window: integer? }?): table",
 		"Reads a text in one forward and returns the values watched, by name, as tensors with a row for each position. Longer texts than window (as a rule "
 		"the model's context) are read in pieces, each from its first position on; a model that was trained on short texts reads long ones badly, so give it "
-		"the length that it knows: r[\"layers.3.moe.topk\"]. With them: r.logits [T,V] (logits = false leaves them out), r.logprobs "
-		"(of each token given those before it, natural; nothing for the first), r.loss (their mean, negated, nat per token), r.ppl, r.ids.",
+		"the length that it was trained on (`seq` of its configuration: 512 for @domains, 160 for @reason): r[\"layers.3.moe.topk\"]. With them: r.logits [T,V] (logits = false leaves them out), r.logprobs "
+		"(of each token given those before it, natural; nan where nothing foretells it: for the first, and the first of each piece), r.loss (their mean, negated, nat per token), r.ppl, r.ids.",
 		"local m = lathe.open \"@tiny\"\nlocal r = m:run(\"Once upon a time\", { watch = \"layers.*.moe.topk\" })\nprint(r.loss, "
 		"r[\"layers.3.moe.topk\"]:histogram(m.config.n_routed_experts):normalise())", model_run },
 	{ "generate", "(text: string | integer[], options: table?): table",

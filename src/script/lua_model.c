@@ -507,7 +507,8 @@ static Ten *hook_fire(Tape *t, Ten *x, const char *full, void *ud)
 {
 	HookCall c = { ud, t, x, NULL, full };
 	lua_State *L = c.h->of->L;
-	if (!L)
+	c.h->seen = true;
+	if (!L || !c.h->id)
 		return x;
 	if (!lua_checkstack(L, 10))
 		return tape_fail(t, E_8001, "%s: the script calls itself too deep", full);
@@ -529,10 +530,17 @@ void lua_model_check_pattern(lua_State *L, const Model *m, const char *pattern)
 		lab_raise(L, &e);
 }
 
+enum { HOOKS_MAX = 1024 }; /* they are not counted as memory of the script */
+
 int lua_model_hook(lua_State *L, int i, const char *pattern, int fn)
 {
 	Model *m = lua_model_check(L, i);
 	lua_model_check_pattern(L, m, pattern);
+	int n = 0;
+	for (const ModelHook *x = m->hook; x; x = x->next)
+		n++;
+	if (n >= HOOKS_MAX)
+		lab_fail(L, E_5003, "a model takes at most %d hooks; m:unhook takes them away", HOOKS_MAX);
 	ModelHook *h = calloc(1, sizeof *h);
 	if (!h || !(h->pattern = strdup(pattern))) {
 		free(h);
@@ -540,17 +548,79 @@ int lua_model_hook(lua_State *L, int i, const char *pattern, int fn)
 		return 0;
 	}
 	h->of = m;
-	h->id = m->next_id++;
+	h->id = fn ? m->next_id++ : 0;
 	h->next = m->hook;
 	m->hook = h;
 	h->tape_id = tape_hook(m->m->tape, pattern, hook_fire, h);
 	if (!h->tape_id)
 		lab_fail(L, E_2003, "\"%s\" is not a pattern such as layers.*.attn.out; see lathe-probes(7)", pattern);
+	if (!fn)
+		return 0;
 	lua_getiuservalue(L, i, MODEL_HOOKS);
 	lua_pushvalue(L, fn);
 	lua_rawseti(L, -2, h->id);
 	lua_pop(L, 1);
 	return h->id;
+}
+
+/* --- names that match nothing --- */
+
+enum { NAME_LONG = 128 };
+typedef struct Near { const char *pattern; int best; char name[NAME_LONG]; } Near;
+
+/* Changed, missing and added letters; a * stands for any letters at no cost. */
+static int name_distance(const char *pattern, const char *name)
+{
+	int row[NAME_LONG + 1], n = (int)strlen(name);
+	for (int j = 0; j <= n; j++)
+		row[j] = j;
+	for (const char *p = pattern; *p; p++) {
+		int corner = row[0];
+		row[0] += *p != '*';
+		for (int j = 1; j <= n; j++) {
+			int up = row[j], left = row[j - 1], both = corner + (*p != name[j - 1]);
+			int least = up + 1 < left + 1 ? up + 1 : left + 1;
+			row[j] = *p == '*' ? up < left ? up : left : least < both ? least : both;
+			corner = up;
+		}
+	}
+	return row[n];
+}
+
+/* Of names alike near the first in the alphabet, so that the error is always the same. */
+static void near_try(void *ud, const char *full)
+{
+	Near *n = ud;
+	if (strlen(full) >= NAME_LONG)
+		return;
+	int d = name_distance(n->pattern, full);
+	if (n->name[0] && (d > n->best || (d == n->best && strcmp(full, n->name) >= 0)))
+		return;
+	n->best = d;
+	strcpy(n->name, full);
+}
+
+bool lua_model_is_mtp(const Model *m, const char *pattern)
+{
+	if (strncmp(pattern, "mtp", 3) == 0)
+		return true;
+	return strncmp(pattern, "layers.", 7) == 0 && strtol(pattern + 7, NULL, 10) >= m->m->lm->n_layers;
+}
+
+int lua_model_no_value(lua_State *L, const Model *m, const char *what, const char *pattern)
+{
+	Near n = { .pattern = pattern };
+	tape_each_name(m->m->tape, near_try, &n);
+	bool near = n.name[0] && 2 * n.best <= (int)strlen(pattern);
+	return lab_fail(L, E_2003, "%s\"%s\" matched no value of this forward%s%s; lathe-probes(7) has the names", what, pattern,
+		near ? "; the nearest name is " : "", near ? n.name : "");
+}
+
+void lua_model_check_hooks(lua_State *L, const Model *m)
+{
+	for (const ModelHook *h = m->hook; h; h = h->next)
+		if (!h->seen && !lua_model_is_mtp(m, h->pattern))
+			lua_model_no_value(L, m, h->id ? "hook: " : "with: ", h->pattern);
 }
 
 static int model_hook(lua_State *L)
@@ -571,7 +641,7 @@ static int model_unhook(lua_State *L)
 	lua_getiuservalue(L, 1, MODEL_HOOKS);
 	for (ModelHook **at = &m->hook; *at;) {
 		ModelHook *h = *at;
-		if (!all && h->id != id) {
+		if (!h->id || (!all && h->id != id)) {
 			at = &h->next;
 			continue;
 		}

@@ -9,9 +9,10 @@
 
 typedef struct ModelHook {
 	struct Model *of;
-	int id;                  /* as the script knows it */
+	int id;                  /* as the script knows it; 0: no function, only learns whether the name of a change is one */
 	int tape_id;
 	char *pattern;
+	bool seen;               /* a value has come by */
 	struct ModelHook *next;
 } ModelHook;
 
@@ -45,8 +46,15 @@ void lua_model_leave(lua_State *L, Model *m);
 void lua_model_settle(lua_State *L, Model *m);
 /* A second view of the model at index i, with its changes and hooks and then n more; pushed. */
 Model *lua_model_twin(lua_State *L, int i, const Change *more, int n);
-/* Places a hook that calls the function at index fn; returns its id. */
+/* Places a hook that calls the function at index fn (0: none, it only looks whether values come by); returns its id. */
 int lua_model_hook(lua_State *L, int i, const char *pattern, int fn);
+
+/* After a forward that worked: raises when a hook, or a change of a named value, has met no value so far. */
+void lua_model_check_hooks(lua_State *L, const Model *m);
+/* The same error for a pattern of the caller's: `what` begins it. */
+int lua_model_no_value(lua_State *L, const Model *m, const char *what, const char *pattern);
+/* Is it of a part that only some forwards have: the MTP modules? */
+bool lua_model_is_mtp(const Model *m, const char *pattern);
 
 /* Ids of the text or list at index i; malloc'd in a box pushed on the stack that frees them. */
 int32_t *lua_model_ids(lua_State *L, const Model *m, int i, bool bos, size_t *n);

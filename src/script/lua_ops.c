@@ -274,6 +274,8 @@ static Attend attend_of(const Given *g, const Ten *q, const Ten *k, const Ten *v
 
 static Ten *call_attend(Given *g)
 {
+	if (lua_istable(g->L, 4) && !lua_isnoneornil(g->L, 3))
+		lab_fail(g->L, E_2003, "attend: x:attend(k, k_R, v, options); give nil for k_R where there is none: x:attend(k, nil, v, options)");
 	Ten *q = ten_of(g, 1), *k = ten_of(g, 2), *k_R = ten_or_null(g, 3), *v = ten_of(g, 4);
 	options_at(g, 5, "attend");
 	Attend a = attend_of(g, q, k, v, k_R ? ten_cols(k_R) : 0);

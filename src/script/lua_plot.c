@@ -21,6 +21,7 @@ typedef struct Drawing {
 	Look look;
 	Data d;
 	const char *view;
+	const char *foot;          /* what the axes are, below the picture; NULL: nothing */
 	PaneState ps;
 } Drawing;
 
@@ -201,6 +202,7 @@ static void read_lines(lua_State *L, Drawing *w)
 	s->dx = int_field(L, "dx", 1);
 	s->x_name = text_field(L, w, "x");
 	s->log = flag_field(L, "log");
+	s->near = !flag_field(L, "zero");
 }
 
 static void read_bars(lua_State *L, Drawing *w)
@@ -244,6 +246,7 @@ static int drawing_read(lua_State *L)
 	read[kind](L, w);
 	w->d.title = text_field(L, w, "title");
 	w->d.facts = text_field(L, w, "facts");
+	w->foot = text_field(L, w, "foot");
 	w->ps.log = flag_field(L, "log");
 	w->ps.numbers = flag_field(L, "numbers");
 	return 0;
@@ -268,6 +271,7 @@ static int wanted_height(const Drawing *w, int height)
 	int rows = view_rows(&w->d);
 	if (w->d.kind == DATA_FIELD && rows < 7)
 		rows = 7; /* with its scale */
+	rows += rows && w->foot;
 	return height ? height : rows ? rows < HEIGHT_MAX ? rows : HEIGHT_MAX : 18;
 }
 
@@ -279,6 +283,10 @@ static void page_draw(const Drawing *w, PaneState *ps, const Page *page, Grid *g
 	g->ascii = page->ascii;
 	grid_clear(g, t->text);
 	Win in = win_box(grid_win(g), w->d.title ? w->d.title : "", w->d.facts, t->line, t->title, false);
+	if (w->foot && in.h > 3) {
+		win_text(in, 0, in.h - 1, w->foot, t->dim);
+		in.h--;
+	}
 	view_find(w->view)->draw(&p, in, &w->d);
 }
 

@@ -162,6 +162,7 @@ static int model_tape(lua_State *L)
 	if (!ok)
 		return lua_forward_raise(L, &e);
 	lua_model_settle(L, twin);
+	lua_model_check_hooks(L, twin);
 	lua_settop(L, at);
 	return 1;
 }

@@ -27,20 +27,35 @@ LuaRun *lua_run_check(lua_State *L, int i)
 	return api_check(L, i, type_name);
 }
 
-/* A method's run, which no other method is in the middle of. */
-static LuaRun *self(lua_State *L)
+LuaRun *lua_run_any(lua_State *L, int i)
 {
-	LuaRun *r = lua_run_check(L, 1);
+	LuaRun *r = luaL_testudata(L, i, LUA_RL_TYPE);
+	return r ? r : lua_run_check(L, i);
+}
+
+LuaRun *lua_run_idle(lua_State *L, LuaRun *r)
+{
 	if (!r->start.train)
 		luaL_error(L, "the run has not begun");
 	if (r->busy)
-		lab_fail(L, E_8001, "a function that the run's data or model calls cannot use the run itself");
+		lab_fail(L, E_8001, "a function that the run's data, model or reward calls cannot use the run itself");
 	run_file_at(r->file, L);
 	return r;
 }
 
-/* Raises e, with the run usable again. */
-static int run_raise(lua_State *L, LuaRun *r, const Err *e)
+/* A method's run, which no other method is in the middle of. */
+static LuaRun *self(lua_State *L)
+{
+	return lua_run_idle(L, lua_run_check(L, 1));
+}
+
+/* Of a method that both types have. */
+static LuaRun *self_any(lua_State *L)
+{
+	return lua_run_idle(L, lua_run_any(L, 1));
+}
+
+int lua_run_raise(lua_State *L, LuaRun *r, const Err *e)
 {
 	r->busy = false;
 	return lua_forward_raise(L, e);
@@ -48,12 +63,13 @@ static int run_raise(lua_State *L, LuaRun *r, const Err *e)
 
 /* --- beginning --- */
 
-static void push_series(lua_State *L)
+static const char *const series_names[] = { "loss", "main_loss", "mtp_loss", "aux_loss", "lr", "grad_norm", "maxvio", "dead_experts", "bias_drift",
+	"tok_per_s", "tokens", "held_out", NULL };
+
+static void push_series(lua_State *L, const char *const *name)
 {
-	static const char *const name[RUN_SERIES] = { "loss", "main_loss", "mtp_loss", "aux_loss", "lr", "grad_norm", "maxvio", "dead_experts",
-		"bias_drift", "tok_per_s", "tokens", "held_out" };
-	lua_createtable(L, 0, RUN_SERIES);
-	for (int i = 0; i < RUN_SERIES; i++) {
+	lua_newtable(L);
+	for (int i = 0; name[i]; i++) {
 		lua_series_push(L);
 		lua_setfield(L, -2, name[i]);
 	}
@@ -78,7 +94,7 @@ static void take_option(lua_State *L, int run, const char *name, int slot, void 
 	lua_setiuservalue(L, run, slot);
 }
 
-static void take_out(lua_State *L, LuaRun *r, Err *e)
+void lua_run_take_out(lua_State *L, LuaRun *r, Rl *rl, Err *e)
 {
 	const Lab *lab = lab_of(L);
 	const char *out = r->file->out, *fault = out ? lab_name_fault(out, strlen(out)) : NULL;
@@ -87,54 +103,59 @@ static void take_out(lua_State *L, LuaRun *r, Err *e)
 		lab_fail(L, E_8003, "out = \"%s\": %s", out, fault);
 	if (!out)
 		return;
-	if (lab->o.out_dir)
-		buf_printf(&b, "%s/", lab->o.out_dir);
-	buf_adds(&b, out);
+	bool below = run_place_below(lab->o.out_dir, out, &b, e);
 	r->out = buf_take(&b);
-	if (!r->out || !run_place_take(r->start.train, r->out, r->start.tokenizer, e)) {
+	if (!below || !r->out || !run_place_take(r->start.train, r->out, r->start.tokenizer, e)) {
 		lab_raise(L, e->code ? e : &(Err){ .code = E_5001, .text = "out of memory" });
 		return;
 	}
-	TrainWatchOptions o = { .out = r->out, .stop = r->stop, .socket = "" };
+	TrainWatchOptions o = { .out = r->out, .stop = r->stop, .rl = rl, .socket = "" };
 	r->watch = train_watch_new(r->start.train, &o, &b);
 	buf_done(&b);
 }
 
-static int run_begin(lua_State *L)
+LuaRun *lua_run_new(lua_State *L, const LuaRunKind *k)
 {
 	Lab *lab = lab_of(L);
 	Err e = { 0 };
 	luaL_checktype(L, 1, LUA_TTABLE);
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_settop(L, 2);
-	LuaRun *r = api_object(L, type_name, sizeof *r, RUN_UVS);
-	push_series(L);
+	LuaRun *r = api_object(L, k->type, k->size, RUN_UVS);
+	push_series(L, k->series);
 	lua_setiuservalue(L, 3, RUN_UV_SERIES);
 	take_option(L, 3, "parts", RUN_UV_PARTS, NULL);
 	take_option(L, 3, "every", RUN_UV_EVERY, check_every);
-	r->file = run_file_share(L, &lab->room, 1, &e);
+	r->file = k->read(L, &lab->room, 1, &e);
 	if (!r->file)
-		return lab_raise(L, &e);
+		lab_raise(L, &e);
 	lua_getiuservalue(L, 3, RUN_UV_PARTS);
 	RunStartOptions o = { .threads = lab->o.threads, .memory_limit = lab->room.limit - lab->room.held, .parts = lua_nn_parts(L, -1),
 		.ckpt_path = lab->o.ckpt_path };
 	lua_settop(L, 3);
 	if (!run_start(&r->start, r->file, &o, &e))
-		return lua_forward_raise(L, &e);
-	size_t bytes = (size_t)train_params(r->start.train)->count * sizeof(real) * 4;
+		lua_forward_raise(L, &e);
+	size_t bytes = (size_t)train_params(r->start.train)->count * sizeof(real) * (size_t)k->copies;
 	lab_take(L, bytes);
 	r->bytes = bytes;
-	r->stop = r->file->settings.steps;
 	lua_getfield(L, 2, "quiet");
 	r->quiet = lua_toboolean(L, -1) || !lab->o.terminal;
 	lua_settop(L, 3);
-	take_out(L, r, &e);
+	return r;
+}
+
+static int run_begin(lua_State *L)
+{
+	static const LuaRunKind kind = { type_name, sizeof(LuaRun), series_names, run_file_share, 4 };
+	LuaRun *r = lua_run_new(L, &kind);
+	Err e = { 0 };
+	r->stop = r->file->settings.steps;
+	lua_run_take_out(L, r, NULL, &e);
 	return 1;
 }
 
-static int run_gc(lua_State *L)
+void lua_run_close(lua_State *L, LuaRun *r)
 {
-	LuaRun *r = lua_run_check(L, 1);
 	train_watch_free(r->watch);
 	lathe_close(r->model);
 	run_start_done(&r->start);
@@ -143,19 +164,25 @@ static int run_gc(lua_State *L)
 	if (r->bytes)
 		lab_give(L, r->bytes);
 	memset(r, 0, sizeof *r);
+}
+
+static int run_gc(lua_State *L)
+{
+	lua_run_close(L, lua_run_check(L, 1));
 	return 0;
 }
 
 /* --- steps --- */
 
-/* The line of progress; it is wiped before the script prints and when the run is over. */
-static void show(Lab *lab, const LuaRun *r, const StepReport *s)
+void lua_run_show(Lab *lab, LuaRun *r, int64_t step, const char *text)
 {
 	Buf b = BUF_INIT;
-	double left = r->per_step * (double)(r->stop - s->step);
+	double now = clock_now(), left = r->per_step * (double)(r->stop - step);
+	if (r->quiet || now - r->shown < SHOW_EVERY_MS / 1000.0)
+		return;
+	r->shown = now;
 	safe_text(&b, r->file->name, strlen(r->file->name), 0);
-	fprintf(stderr, "\r\033[K%.30s  step %lld/%lld  loss %.4f  %.1f Ktok/s", buf_str(&b), (long long)s->step, (long long)r->stop, s->main,
-		s->tok_per_s / 1000);
+	fprintf(stderr, "\r\033[K%.30s  step %lld/%lld  %s", buf_str(&b), (long long)step, (long long)r->stop, text);
 	if (left > 0)
 		fprintf(stderr, "  %d:%02d left", (int)left / 60, (int)left % 60);
 	fflush(stderr);
@@ -163,16 +190,14 @@ static void show(Lab *lab, const LuaRun *r, const StepReport *s)
 	buf_done(&b);
 }
 
-static void show_maybe(Lab *lab, LuaRun *r, const StepReport *s)
+static void show_step(Lab *lab, LuaRun *r, const StepReport *s)
 {
-	double now = clock_now();
-	if (r->quiet || now - r->shown < SHOW_EVERY_MS / 1000.0)
-		return;
-	r->shown = now;
-	show(lab, r, s);
+	char text[80];
+	snprintf(text, sizeof text, "loss %.4f  %.1f Ktok/s", s->main, s->tok_per_s / 1000);
+	lua_run_show(lab, r, s->step, text);
 }
 
-static bool is_due(int64_t every, int64_t step)
+bool lua_run_is_due(int64_t every, int64_t step)
 {
 	return every > 0 && step % every == 0;
 }
@@ -187,19 +212,19 @@ static bool step_make(LuaRun *r, StepReport *s, Err *e)
 	r->seconds += s->seconds;
 	r->per_step = r->per_step > 0 ? 0.95 * r->per_step + 0.05 * s->seconds : s->seconds;
 	bool over = s->step >= r->stop;
-	if ((is_due(set->eval_every, s->step) || (over && set->eval_every > 0)) && !train_eval(t, &s->held_out, e))
+	if ((lua_run_is_due(set->eval_every, s->step) || (over && set->eval_every > 0)) && !train_eval(t, &s->held_out, e))
 		return false;
 	if (r->watch)
 		train_watch_step(r->watch, s, r->per_step * (double)(r->stop - s->step));
 	if (set->patience > 0 && train_worse(t) >= set->patience)
 		r->stop = s->step;
-	return !r->out || s->step >= r->stop || !is_due(set->checkpoint_every, s->step) || train_save(t, r->out, e);
+	return !r->out || s->step >= r->stop || !lua_run_is_due(set->checkpoint_every, s->step) || train_save(t, r->out, e);
 }
 
-static void series_put(lua_State *L, int series, const char *name, const StepReport *s, double value)
+void lua_run_put(lua_State *L, int series, const char *name, int64_t step, double value)
 {
 	lua_getfield(L, series, name);
-	lua_series_add(L, -1, s->step, value);
+	lua_series_add(L, -1, step, value);
 	lua_pop(L, 1);
 }
 
@@ -207,32 +232,31 @@ static void step_keep(lua_State *L, const StepReport *s)
 {
 	lua_getiuservalue(L, 1, RUN_UV_SERIES);
 	int at = lua_gettop(L);
-	series_put(L, at, "loss", s, s->loss);
-	series_put(L, at, "main_loss", s, s->main);
+	lua_run_put(L, at, "loss", s->step, s->loss);
+	lua_run_put(L, at, "main_loss", s->step, s->main);
 	if (s->n_mtp)
-		series_put(L, at, "mtp_loss", s, s->mtp[0]);
-	series_put(L, at, "aux_loss", s, s->aux);
-	series_put(L, at, "lr", s, s->lr);
-	series_put(L, at, "grad_norm", s, s->grad_norm);
-	series_put(L, at, "maxvio", s, s->maxvio);
-	series_put(L, at, "dead_experts", s, s->dead);
-	series_put(L, at, "bias_drift", s, s->bias_drift);
-	series_put(L, at, "tok_per_s", s, s->tok_per_s);
-	series_put(L, at, "tokens", s, (double)s->tokens);
+		lua_run_put(L, at, "mtp_loss", s->step, s->mtp[0]);
+	lua_run_put(L, at, "aux_loss", s->step, s->aux);
+	lua_run_put(L, at, "lr", s->step, s->lr);
+	lua_run_put(L, at, "grad_norm", s->step, s->grad_norm);
+	lua_run_put(L, at, "maxvio", s->step, s->maxvio);
+	lua_run_put(L, at, "dead_experts", s->step, s->dead);
+	lua_run_put(L, at, "bias_drift", s->step, s->bias_drift);
+	lua_run_put(L, at, "tok_per_s", s->step, s->tok_per_s);
+	lua_run_put(L, at, "tokens", s->step, (double)s->tokens);
 	if (!isnan(s->held_out))
-		series_put(L, at, "held_out", s, s->held_out);
+		lua_run_put(L, at, "held_out", s->step, s->held_out);
 	lua_pop(L, 1);
 }
 
-/* The functions of `every` whose turn it is, in the order of their numbers. */
-static void step_every(lua_State *L, int64_t step)
+void lua_run_every(lua_State *L, int64_t step)
 {
 	int64_t done = 0;
 	while (lua_getiuservalue(L, 1, RUN_UV_EVERY) == LUA_TTABLE) {
 		int64_t next = 0;
 		for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
 			int64_t k = lua_tointeger(L, -2);
-			if (k > done && (!next || k < next) && is_due(k, step))
+			if (k > done && (!next || k < next) && lua_run_is_due(k, step))
 				next = k;
 		}
 		if (!next)
@@ -254,11 +278,11 @@ static void step_one(lua_State *L, LuaRun *r)
 	run_file_at(r->file, L);
 	r->busy = true;
 	if (!step_make(r, &s, &e))
-		run_raise(L, r, &e);
+		lua_run_raise(L, r, &e);
 	r->busy = false;
 	step_keep(L, &s);
-	show_maybe(lab_of(L), r, &s);
-	step_every(L, s.step);
+	show_step(lab_of(L), r, &s);
+	lua_run_every(L, s.step);
 }
 
 static int run_step(lua_State *L)
@@ -284,7 +308,7 @@ static int run_finish(lua_State *L)
 		step_one(L, r);
 	lab_line_end(lab_of(L));
 	if (r->out && !r->finished && (!train_save(t, r->out, &e) || !train_finish(t, r->out, DT_BF16, r->start.tokenizer, &e)))
-		return run_raise(L, r, &e);
+		return lua_run_raise(L, r, &e);
 	r->finished = true;
 	return 1;
 }
@@ -299,7 +323,7 @@ static int run_set(lua_State *L)
 	luaL_checkany(L, 3);
 	const char *value = lua_isboolean(L, 3) ? lua_toboolean(L, 3) ? "true" : "false" : luaL_checkstring(L, 3);
 	if (!settings_change(train_settings(r->start.train), name, value, &e))
-		return run_raise(L, r, &e);
+		return lua_run_raise(L, r, &e);
 	lua_settop(L, 1);
 	return 1;
 }
@@ -311,7 +335,7 @@ static int run_held_out(lua_State *L)
 	double loss;
 	r->busy = true;
 	if (!train_eval(r->start.train, &loss, &e))
-		return run_raise(L, r, &e);
+		return lua_run_raise(L, r, &e);
 	r->busy = false;
 	lua_pushnumber(L, loss);
 	return 1;
@@ -330,7 +354,7 @@ static int run_sample(lua_State *L)
 	if (ok)
 		lua_pushlstring(L, buf_str(&b), b.len);
 	buf_done(&b);
-	return ok ? 1 : run_raise(L, r, &e);
+	return ok ? 1 : lua_run_raise(L, r, &e);
 }
 
 static int run_loads(lua_State *L)
@@ -352,35 +376,35 @@ static int run_loads(lua_State *L)
 	return lab_fail(L, E_8001, "loads(%d): the layers with experts are %d to %d", (int)layer, n ? load[0].layer : 0, n ? load[n - 1].layer : -1);
 }
 
-static int run_save(lua_State *L)
+int lua_run_save(lua_State *L)
 {
-	LuaRun *r = self(L);
+	LuaRun *r = self_any(L);
 	size_t n;
 	const char *name = luaL_checklstring(L, 2, &n), *fault = lab_name_fault(name, n), *root = lab_of(L)->o.out_dir;
 	Err e = { 0 };
 	if (fault)
 		return lab_fail(L, E_8001, "save \"%s\": %s", name, fault);
-	if (root)
-		lua_pushfstring(L, "%s/%s", root, name);
-	else
-		lua_pushvalue(L, 2);
-	if (!run_place_check(lua_tostring(L, -1), &e) || !train_finish(r->start.train, lua_tostring(L, -1), DT_BF16, r->start.tokenizer, &e))
-		return run_raise(L, r, &e);
+	Buf b = BUF_INIT;
+	bool below = run_place_below(root, name, &b, &e);
+	lua_pushstring(L, buf_str(&b));
+	buf_done(&b);
+	if (!below || !run_place_check(lua_tostring(L, -1), &e) || !train_finish(r->start.train, lua_tostring(L, -1), DT_BF16, r->start.tokenizer, &e))
+		return lua_run_raise(L, r, &e);
 	lua_pushfstring(L, "%s/model", lua_tostring(L, -1));
 	return 1;
 }
 
-static int run_hash(lua_State *L)
+int lua_run_hash(lua_State *L)
 {
 	char text[20];
-	snprintf(text, sizeof text, "%016llx", (unsigned long long)train_hash(self(L)->start.train));
+	snprintf(text, sizeof text, "%016llx", (unsigned long long)train_hash(self_any(L)->start.train));
 	lua_pushstring(L, text);
 	return 1;
 }
 
 LatheModel *lua_run_model(lua_State *L, int i)
 {
-	LuaRun *r = lua_run_check(L, i);
+	LuaRun *r = lua_run_any(L, i);
 	LatheOpenOptions o = { .threads = lab_of(L)->o.threads };
 	Err e = { 0 };
 	if (!r->start.train)
@@ -392,17 +416,18 @@ LatheModel *lua_run_model(lua_State *L, int i)
 	return r->model;
 }
 
-static int run_model(lua_State *L)
+int lua_run_model_push(lua_State *L)
 {
-	self(L);
+	self_any(L);
 	lua_model_push(L, lua_run_model(L, 1), 1);
 	return 1;
 }
 
-/* Methods, series and a few facts: run.loss, run.steps. */
-static int run_index(lua_State *L)
+int lua_run_index(lua_State *L)
 {
-	const LuaRun *r = lua_run_check(L, 1);
+	const LuaRun *r = lua_run_any(L, 1);
+	if (!r->start.train)
+		return luaL_error(L, "the run has not begun");
 	const char *key = luaL_checkstring(L, 2);
 	lua_pushvalue(L, 2);
 	if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
@@ -425,9 +450,9 @@ static int run_index(lua_State *L)
 	return 1;
 }
 
-static int run_text(lua_State *L)
+int lua_run_text(lua_State *L)
 {
-	const LuaRun *r = lua_run_check(L, 1);
+	const LuaRun *r = lua_run_any(L, 1);
 	if (!r->start.train)
 		lua_pushliteral(L, "a run that has not begun");
 	else
@@ -452,15 +477,15 @@ static const ApiFn methods[] = {
 	{ "sample", "(n: integer?): string", "The first held-out prompt and the n tokens (default 64) that the model goes on with, greedily.",
 	  SMALL "print(#run:sample(4) > 0)", run_sample },
 	{ "model", "(): Model", "A model on the run's weights: it sees them as they are each time it runs. run:checkpoint() is another name.",
-	  SMALL "print(#run:step():model():generate(\"a1+1=\", { n = 4 }).text > 0)", run_model },
-	{ "checkpoint", "(): Model", "The same as run:model().", NULL, run_model },
+	  SMALL "print(#run:step():model():generate(\"a1+1=\", { n = 4 }).text > 0)", lua_run_model_push },
+	{ "checkpoint", "(): Model", "The same as run:model().", NULL, lua_run_model_push },
 	{ "save", "(dir: string): string", "Writes the model as it is now to DIR/model below --out, in BF16 with its tokenizer, and returns that folder.",
-	  SMALL "print(run:step():save(\"small\"))", run_save },
-	{ "hash", "(): string", "Of everything a checkpoint keeps, 16 hexadecimal digits: two runs with the same hash go on alike.", SMALL "print(#run:hash())", run_hash },
+	  SMALL "print(run:step():save(\"small\"))", lua_run_save },
+	{ "hash", "(): string", "Of everything a checkpoint keeps, 16 hexadecimal digits: two runs with the same hash go on alike.", SMALL "print(#run:hash())", lua_run_hash },
 	{ NULL, NULL, NULL, NULL, NULL },
 };
 
-static const luaL_Reg meta[] = { { "__gc", run_gc }, { "__index", run_index }, { "__tostring", run_text }, { NULL, NULL } };
+static const luaL_Reg meta[] = { { "__gc", run_gc }, { "__index", lua_run_index }, { "__tostring", lua_run_text }, { NULL, NULL } };
 
 const ApiClass api_run = { type_name,
 	"A training run. Its series, a value a step: run.loss (all terms), run.main_loss (cross entropy), mtp_loss, aux_loss, lr, grad_norm, maxvio, "

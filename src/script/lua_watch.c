@@ -135,7 +135,7 @@ static Pick *watcher_pick(Watcher *w, const char *pattern)
 	if (w->n_picks == WATCH_PICKS || (!w->pick && !(w->pick = calloc(WATCH_PICKS, sizeof *w->pick))))
 		return NULL; /* the array stays where it is: the engine has pointers into it */
 	Pick *p = &w->pick[w->n_picks];
-	*p = (Pick){ .of = w, .pattern = strdup(pattern) };
+	*p = (Pick){ .of = w, .pattern = strdup(pattern), .since = w->n_tokens };
 	if (!p->pattern)
 		return NULL;
 	w->n_picks++;

@@ -6,7 +6,7 @@
 enum { WATCH_PICKS = 64 };
 /* A value, its forwards' rows end to end. */
 typedef struct Kept { char *name; bool is_int; real *data; int64_t rows, cols; } Kept;
-typedef struct Pick { struct Watcher *of; char *pattern; int id; bool seen; } Pick;
+typedef struct Pick { struct Watcher *of; char *pattern; int id; bool seen; int64_t since; } Pick;   /* since: tokens written before */
 typedef struct Watcher {
 	Model *m;
 	Pick *pick;

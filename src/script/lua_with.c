@@ -172,6 +172,8 @@ static void copy_hooks(lua_State *L, int from, int to)
 		const ModelHook *h = m->hook;
 		for (int i = 0; i < k; i++)
 			h = h->next;
+		if (!h->id)
+			continue;
 		lua_rawgeti(L, table, h->id);
 		lua_model_hook(L, to, h->pattern, lua_gettop(L));
 		lua_pop(L, 1);
@@ -201,6 +203,9 @@ Model *lua_model_twin(lua_State *L, int i, const Change *more, int n)
 	m->changes = m->n_changes ? changes_apply(m->m, m->change, m->n_changes, &e) : NULL;
 	if (m->n_changes && !m->changes)
 		lab_raise(L, &e);
+	for (int k = 0; k < m->n_changes; k++)
+		if (m->change[k].name)
+			lua_model_hook(L, at, m->change[k].name, 0);
 	copy_hooks(L, i, at);
 	return m;
 }
@@ -248,7 +253,7 @@ static const ApiFn methods[] = {
 		"changes and hooks the view has too; dropping the view undoes it. ban, force = { layer =, expert = }; scale_expert = { layer =, expert =, scale = }; "
 		"ablate = { layer =, head = } (the layer left out: every layer; expert and head may be lists; a list of such tables does several); k experts per "
 		"token, groups kept, bias = false, route_scale; patch = { name =, from = tensor } (row i takes the place of position i); steer = { name =, vector "
-		"=, scale = } (added to every row); recipe = \"bf16\"; attention = \"naive\".",
+		"=, scale = } (added to every row); recipe = \"bf16\" or of lathe.recipe; attention = \"naive\".",
 		"local m = lathe.open \"@tiny\"\nlocal v = m:with { ban = { layer = 3, expert = 6 }, k = 2 }\nprint(v:generate(\"Once\", { n = 4, temperature = 0 }).text)",
 		model_with },
 	{ NULL, NULL, NULL, NULL, NULL },

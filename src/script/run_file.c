@@ -372,6 +372,18 @@ RunFile *run_file_share(lua_State *L, Room *room, int i, Err *e)
 	return share_with(L, room, i, read_run, e);
 }
 
+static int read_rl(lua_State *L)
+{
+	RunFile *f = lua_touserdata(L, 2);
+	f->is_rl = true;
+	return read_run(L);
+}
+
+RunFile *run_rl_share(lua_State *L, Room *room, int i, Err *e)
+{
+	return share_with(L, room, i, read_rl, e);
+}
+
 static int read_exam_table(lua_State *L)
 {
 	RunFile *f = lua_touserdata(L, 2);

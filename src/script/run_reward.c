@@ -99,6 +99,17 @@ static void take_steps(lua_State *L, RlVerdict *v)
 	}
 }
 
+/* The error names the line where the function begins. */
+static int no_number(lua_State *L, const RunFile *f, const char *type)
+{
+	lua_Debug at;
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &f->room->reward);
+	lua_getinfo(L, ">S", &at);
+	if (at.linedefined < 1)
+		return luaL_error(L, "reward must return a number, not %s", type);
+	return luaL_error(L, "%s:%d: reward must return a number, not %s", at.short_src, at.linedefined, type);
+}
+
 static int call_judge(lua_State *L)
 {
 	Judge *j = lua_touserdata(L, 1);
@@ -117,7 +128,7 @@ static int call_judge(lua_State *L)
 	push_answer(L, j, problem, problem + 1);
 	lua_call(L, 1, 2);
 	if (lua_type(L, -2) != LUA_TNUMBER)
-		return luaL_error(L, "reward must return a number");
+		return no_number(L, j->f, luaL_typename(L, -2));
 	j->v->rewarded = true;
 	j->v->reward = (double)lua_tonumber(L, -2);
 	take_steps(L, j->v);

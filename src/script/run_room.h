@@ -21,6 +21,8 @@ struct RunRoom {
 
 /* From the table at index i of a script's stack. NULL: e; the error has no place of its own, the caller adds the script's line. */
 RunFile *run_file_share(lua_State *L, Room *room, int i, Err *e);
+/* The same for reinforcement learning, as run_rl_open. */
+RunFile *run_rl_share(lua_State *L, Room *room, int i, Err *e);
 /* The same for an exam alone: a table { ask =, judge = } at index i. */
 RunFile *run_exam_share(lua_State *L, Room *room, int i, Err *e);
 /* Before calls of source or exam: they are made from L from now on. Nothing for a run with a room of its own. */

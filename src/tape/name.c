@@ -338,3 +338,10 @@ void tape_unhook(Tape *t, int id)
 		hooks_compact(t);
 	t->hook_age++;
 }
+
+void tape_each_name(const Tape *t, void (*fn)(void *ud, const char *full), void *ud)
+{
+	for (unsigned i = 0; i < t->names.named_cap; i++)
+		if (t->names.named[i])
+			fn(ud, t->names.named[i]->full);
+}

@@ -140,6 +140,8 @@ typedef Ten *(*HookFn)(Tape *t, Ten *x, const char *full, void *ud);
 /* An id > 0, or 0: bad pattern or no memory. */
 int tape_hook(Tape *t, const char *pattern, HookFn fn, void *ud);
 void tape_unhook(Tape *t, int id);
+/* The full names of all values that came by while there were hooks, for errors that name the nearest one. */
+void tape_each_name(const Tape *t, void (*fn)(void *ud, const char *full), void *ud);
 
 /* --- backward --- */
 /* Adds d(sum seed*y)/d(everything) to the gradients; seed NULL: ones, else dense, as many as y. May be

@@ -80,6 +80,20 @@ END
 lua 0
 result $? "what leads out is not there"
 
+script t <<'END'
+local lathe = require "lathe"
+local deep = {}
+for i = 1, 100 do deep[i] = { { {}, i }, ("x"):rep(1000) } end
+print({ 1, a = { b = "c" } }, print, tostring { f = print }, ("%s"):format {}, coroutine.create(print))
+print(#tostring(deep) < 20000, lathe.plot.line { 1, 2 }, lathe.nn.LM { attention = lathe.nn.MQA })
+print(lathe.open "@tiny":run "Once", { lathe.zeros { 2, 3 } })
+print(pcall(error, {}), select(2, pcall(lathe.plot.line, { "x" })))
+error { code = 1 }
+END
+lua 8 && ! grep -q '0x[0-9a-f]' "$tmp/out" "$tmp/err" && grep -q '^{ 1, a = { b = "c" } }	function	{ f = function }	{}	thread$' "$tmp/out" &&
+	grep -q '^true	plot: line' "$tmp/out" && grep -q 'logits = tensor' "$tmp/out" && grep -q '{ code = 1 }' "$tmp/err"
+result $? "what is printed has no addresses"
+
 # --- results ---
 
 script t <<'END'
@@ -113,6 +127,19 @@ status=$?
 "$LATHE" doctor | grep -q 'png through cairo' && { grep -q '<svg' "$tmp/plots/heat.svg" || status=1; }
 result $status "plots and tables"
 
+script t <<'END'
+local lathe = require "lathe"
+lathe.plot.line({ x = { 1, 10, 100 }, y = { 4.2, 3.1, 2.8 } }, { x = "step", y = "loss, nat" }):print()
+lathe.plot.heat({ { 1, 2 }, { 3, 4 } }, { x = "expert", y = "layer" }):save "heat.txt"
+lathe.plot.line({ 4, 3 }, { zero = true }):save "zero.txt"
+io.write(lathe.plot.line({ x = { 0.5, 1, 1.5 }, y = { 1, 2, 3 } }):text "csv")
+local m = lathe.open "@domains"
+print(#m:encode(lathe.data.text("code", 50, { tokenizer = m })), #lathe.data.text("code", 50), #lathe.data.documents("chinese", 3))
+END
+lua 0 --out "$tmp/plots" && grep -q 'x: step, 1 to 100   y: loss, nat' "$tmp/out" && grep -q '2\.80 ' "$tmp/out" && grep -q 'x: expert   y: layer' "$tmp/plots/heat.txt" &&
+	grep -q ' 0 ' "$tmp/plots/zero.txt" && grep -q '^1.5,3$' "$tmp/out" && grep -q '^50	50	3$' "$tmp/out"
+result $? "axes have names, lines their x values; texts of so many tokens"
+
 # --- errors ---
 
 script t <<'END'
@@ -133,6 +160,17 @@ lua 8 && one_error_line && grep -q "t.lua:1:" "$tmp/err"
 result $? "a script that cannot be read"
 run 4 run "$tmp/none.lua" && one_error_line
 result $? "a script that is not there"
+run 4 run nope && one_error_line && grep -q 'no example "nope".*balance, ban_expert, .*own_router' "$tmp/err" && run 0 run --help &&
+	grep -q 'Examples in the box: addition, ' "$tmp/out"
+result $? "the examples in the box are named"
+script t <<'END'
+local lathe = require "lathe"
+
+lathe.train { model = {}, data = "storis", steps = 1 }
+END
+lua 8 && grep -q 't.lua:3: data "storis": there is no text domain (arithmetic.*stories) and no task (add' "$tmp/err" && run 8 eval @reason nope &&
+	[ "$(grep -o 'tasks.lua' "$tmp/err" | wc -l)" -eq 1 ]
+result $? "a name of data that there is not"
 run 2 run && one_error_line && run 2 run "$tmp/t.lua" --time-limit 0 && one_error_line
 result $? "wrong usage"
 
@@ -221,6 +259,26 @@ result $? "a second run begins anew in its folder"
 lua 8 --threads 1 --out "$tmp/runs" && grep -q 'no run made' "$tmp/err" && [ -f "$tmp/runs/same/mine.txt" ] && [ -d "$tmp/runs/same/model" ]
 result $? "but not where other files lie"
 
+mkdir "$tmp/below" "$tmp/elsewhere" && ln -s ../elsewhere "$tmp/below/same"
+lua 8 --threads 1 --out "$tmp/below" && grep -q 'a link' "$tmp/err" && [ -z "$(ls "$tmp/elsewhere")" ]
+result $? "a run does not follow a link out of --out"
+
+script t <<'END'
+local lathe = require "lathe"
+local run = lathe.rl { model = "@reason", task = "mult2", algorithm = "grpo", prompts = 3, group = 4, max_new = 24, iterations = 3, kl = 0.01,
+	checkpoint_every = 0, out = "rl", reward = function(x) return (x.right and 1 or 0) + x.length / 100 end }
+print(("rl %d %.9g %.9g"):format(run.steps, run.reward:last(), run.grad_norm:last()))
+END
+cat >"$tmp/own.lua" <<'END'
+return { from = "@reason", task = "mult2", algorithm = "grpo", prompts = 3, group = 4, max_new = 24, iterations = 3, kl = 0.01,
+	checkpoint_every = 0, eval_n = 0, eval_every = 0, reward = function(x) return (x.right and 1 or 0) + x.length / 100 end }
+END
+"$LATHE" rl "$tmp/own.lua" --out "$tmp/rl" --json --threads 1 >"$tmp/rl.jsonl" 2>/dev/null
+lua 0 --threads 1 --out "$tmp/runs" && grep -q '^rl 3 ' "$tmp/out" && cmp "$tmp/rl/model/model.safetensors" "$tmp/runs/rl/model/model.safetensors" &&
+	cmp "$tmp/rl/step-000003/optimizer.safetensors" "$tmp/runs/rl/step-000003/optimizer.safetensors" &&
+	cmp "$tmp/rl/step-000003/rl.safetensors" "$tmp/runs/rl/step-000003/rl.safetensors"
+result $? "lathe.rl is lathe rl, to the bit"
+
 # --- line by line ---
 
 printf '1 + 1\nx = { 1, b = "c" }\nx\nfor i = 1, 2 do\nio.write(i, "\\n")\nend\n"open" .. x[1]\n' >"$tmp/lines"
@@ -230,6 +288,11 @@ printf 'error "no"\nlathe.nothing\n%s\n1 +\n\n7\n' 'local t = {} while true do t
 "$LATHE" repl --memory-limit 64M <"$tmp/lines" >"$tmp/out" 2>"$tmp/err"
 [ $? -eq 8 ] && [ "$(cat "$tmp/out")" = 7 ] && grep -q 'E8001.*input:1: no' "$tmp/err" && grep -q 'E5002' "$tmp/err" && grep -q 'lathe.nothing: there is no' "$tmp/err"
 result $? "repl goes on after errors"
+
+printf 'local m = 3\nm + 1\n' >"$tmp/lines"
+"$LATHE" repl <"$tmp/lines" >"$tmp/out" 2>"$tmp/err"
+[ $? -eq 8 ] && grep -q '`local` ends with its line here: type m = ' "$tmp/err"
+result $? "repl tells where a local has gone"
 
 # --- documentation ---
 

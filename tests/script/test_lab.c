@@ -6,6 +6,7 @@
 #include "script/lab.h"
 #include "tests/unit.h"
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,7 +132,7 @@ TEST(lab_rows_are_complete)
 TEST(lab_errors_have_a_place)
 {
 	bad("error 'x'", E_8001, "t.lua:1: x");
-	bad("error({})", E_8001, "table");
+	bad("error({})", E_8001, "{}");
 	bad(LATHE "lathe.nothing()", E_8001, "t.lua:2: lathe.nothing");
 	bad(LATHE "lathe.plot.bars {}", E_8001, "t.lua:2: plot.bars");
 	bad(SMALL "run:step('x')", E_8001, "t.lua:3: ");
@@ -185,6 +186,73 @@ TEST(lab_runs)
 	     "	lr = { peak = 1e-3, warmup = 1, shape = 'cosine' }, balance = { 'bias', gamma = 0.01 },\n"
 	     "	every = { [2] = function(r) order[#order + 1] = r.steps end, [1] = function(r) r:set('lr', 1e-4) end } }\n"
 	     "assert(#order == 2 and order[2] == 4 and run.lr:last() <= 1e-4)\n");
+}
+
+#define POLICY "model = { hidden_size = 32, num_hidden_layers = 2 }, task = 'add2', prompts = 2, group = 3, max_new = 8, iterations = 2"
+
+TEST(lab_rl)
+{
+	good(LATHE "local at = {}\n"
+	     "local run = lathe.rl { " POLICY ", every = { [1] = function(r) at[#at + 1] = r.steps end },\n"
+	     "	reward = function(s) assert(s.truth and s.problem.prompt and type(s.text) == 'string') return s.length + (s.ended and 10 or 0) end }\n"
+	     "assert(run.steps == 2 and at[1] == 1 and at[2] == 2 and #run.reward == 2 and run.reward:min() >= 1 and run.entropy:last() > 0)\n"
+	     "assert(run.kl and run.clip and run.grad_norm and run.accuracy and run.degenerate and run.length:last() <= 8 and #run.held_out == 0)\n"
+	     "local group, sum = run:group(2), 0\n"
+	     "for _, a in ipairs(group) do sum = sum + a.advantage assert(a.reward == a.length + (a.ended and 10 or 0) and a.text and not a.right) end\n"
+	     "assert(#group == 3 and group.prompt:find '+' and math.abs(sum) < 1e-4)\n"
+	     "assert(run:eval { n = 2 }.n == 2 and run:model():generate('a1+1=', { n = 2 }))\n");
+	good(LATHE "local one = lathe.rl_run { " POLICY ", algorithm = 'ppo', value_alone = 0 }\n" /* the same bits, with others called between */
+	     "local two = lathe.rl { " POLICY ", algorithm = 'ppo', value_alone = 0 }\n"
+	     "one:step() one:eval { n = 2 } one:group() one:model():generate('a1+1=', { n = 2 }) one:step()\n"
+	     "assert(one:hash() == two:hash() and one.reward:last() == two.reward:last())\n"
+	     "assert(one:set('lr', 1e-4) and not pcall(one.set, one, 'algorithm', 'grpo'))\n");
+	good(LATHE "local run, fault\n" /* an error of the reward costs the iteration, not the run */
+	     "run = lathe.rl_run { " POLICY ", reward = function(s) if fault then run:step() end return s.length end }\n"
+	     "fault = true assert(not pcall(run.step, run) and not pcall(run.group, run))\n"
+	     "fault = false assert(run:step().steps == 1 and #run:group() == 3)\n"
+	     "local other = lathe.run { model = { hidden_size = 32, num_hidden_layers = 2 }, data = 'add2', steps = 1, batch = 1, seq = 16 }\n"
+	     "assert(not pcall(other.step, run) and not pcall(run.step, other))\n");
+	good(LATHE "local exam = lathe.tasks.exam 'add2'\n"
+	     "local run = lathe.rl { model = { hidden_size = 32, num_hidden_layers = 2 }, task = exam, prompts = 1, group = 2, max_new = 4, iterations = 1, eval_n = 2 }\n"
+	     "assert(#run.held_out == 2 and run.held_out_length:last() > 0)\n");
+}
+
+static void stop_by_alarm(int sig)
+{
+	(void)sig;
+	stop_now = 1;
+}
+
+TEST(lab_rl_errors)
+{
+	bad(LATHE "lathe.rl { " POLICY ",\nreward = function(s)\n return s.none.x end }", E_8001, "t.lua:4: ");
+	bad(LATHE "lathe.rl { " POLICY ",\nreward = function(s) return 'much' end }", E_8001, "t.lua:3: reward must return a number, not string");
+	bad(LATHE "lathe.rl { " POLICY ", reward = function(s) return 0 / 0 end }", E_8003, "t.lua:2: reward");
+	bad(LATHE "lathe.rl { " POLICY ", reward = 1 }", E_8001, "t.lua:2: rl: reward");
+	bad(LATHE "lathe.rl { model = '@reason' }", E_8001, "t.lua:2: rl: task");
+	bad(LATHE "lathe.rl { model = '@reason', task = 'nothing' }", E_8001, "t.lua:2: task \"nothing\"");
+	bad(LATHE "lathe.rl { model = '@nothing', task = 'add2' }", E_4001, "t.lua:2: ");
+	bad(LATHE "lathe.rl { " POLICY ", promts = 2 }", E_8003, "t.lua:2: setting \"promts\"");
+	bad(LATHE "lathe.rl { " POLICY ", every = { x = print } }", E_8003, "t.lua:2: every");
+	bad(LATHE "lathe.rl_run { " POLICY " }:group(1)", E_8001, "t.lua:2: group(1)");
+	LabOptions o = options();
+	Err e = { 0 };
+	o.stop = &stop_now;
+	signal(SIGALRM, stop_by_alarm);
+	alarm(1);
+	assert_false(run_text(&o, LATHE "while true do pcall(lathe.rl, { model = '@reason', task = 'add2', iterations = 1000000 }) end", &e));
+	assert_int_equal(e.code, E_5004);
+	stop_now = 0;
+}
+
+TEST(lab_recipes)
+{
+	good(LATHE "local v3 = lathe.recipe.v3\n"
+	     "assert(v3() == 'fp8-v3' and v3 { tile = 128, accumulate = 'hopper' } == 'fp8-v3-hopper' and v3 { scale = 'pow2' } == 'fp8-v3-pow2')\n"
+	     "assert(v3 { gradients = 'e5m2' } == 'fp8-hybrid')\n");
+	bad(LATHE "lathe.recipe.v3 { tile = 64 }", E_8001, "t.lua:2: recipe.v3: tile = 64");
+	bad(LATHE "lathe.recipe.v3 { sum = 'hopper' }", E_8001, "t.lua:2: recipe.v3: sum");
+	bad(LATHE "lathe.recipe.v3 { scale = 'pow2', accumulate = 'hopper' }", E_8001, "t.lua:2: recipe.v3: scale = pow2");
 }
 
 TEST(lab_save_spares_what_is_there)

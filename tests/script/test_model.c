@@ -175,7 +175,7 @@ TEST(errors_name_the_line_and_what_was_expected)
 	Lab *lab = lab_make();
 	run(lab, "m = lathe.open(TINY)");
 	fails(lab, "\nm:hook('layers.9.attn.out', print)", "test.lua:2: layers.9.attn.out: the model has layers 0-3");
-	fails(lab, "m:run('Once', { watch = 'layers.2.atn.out' })", "no value of this text is called layers.2.atn.out");
+	fails(lab, "m:run('Once', { watch = 'layers.2.atn.out' })", "\"layers.2.atn.out\" matched no value of this forward; the nearest name is layers.2.attn.out");
 	fails(lab, "m:run('Once', { wach = 'x' })", "run has no option wach; known are watch, logits, window");
 	fails(lab, "m:with { bann = 1 }", "with has no option bann; known are ban, force");
 	fails(lab, "m:with { ban = { layer = 3 } }", "ban needs { layer = L, expert = N }");
@@ -183,6 +183,17 @@ TEST(errors_name_the_line_and_what_was_expected)
 	fails(lab, "m:with { k = 99 }", "99 experts per token cannot be chosen");
 	fails(lab, "m:with { steer = { name = 'embed', vector = 3 } }", "vector must be a tensor");
 	fails(lab, "m:with { steer = { name = 'layers.2.resid_post', vector = lathe.ones(3) } }:run 'Once'", "has 128 columns, what is to be put there has 3");
+	fails(lab, "m:hook('layers.2.attn.outt', print)\n\nm:run 'Once'",
+		"test.lua:3: hook: \"layers.2.attn.outt\" matched no value of this forward; the nearest name is layers.2.attn.out;");
+	fails(lab, "m:generate('Once', { n = 2 })", "hook: \"layers.2.attn.outt\"");
+	run(lab, "m:unhook() local n = 0 m:hook('layers.2.moe.scores', function() n = n + 1 end) m:hook('layers.4.*', print) m:run 'Once' assert(n == 1) m:unhook()");
+	fails(lab, "m:with { steer = { name = 'layers.1.resid_pots', vector = lathe.zeros { m.config.hidden_size } } }:run 'Once'",
+		"with: \"layers.1.resid_pots\" matched no value of this forward; the nearest name is layers.1.resid_post");
+	fails(lab, "m:stop_when(function(s) return s['layers.*.moe.entropi']:min() < 0 end) m:generate('Once', { n = 4 })",
+		"stop_when: \"layers.*.moe.entropi\" matched no value of this forward; the nearest name is layers.");
+	run(lab, "m:stop_when()");
+	fails(lab, "m:with { ban = { layer = 9, expert = 0 } }", "there is no layer 9: the model has layers 0-3, its MTP modules are 4-4");
+	fails(lab, "local x = lathe.zeros { 2, 4 } x:attend(x, x, { heads = 1 })", "give nil for k_R");
 	fails(lab, "m:hook('embed', function(x)\nlocal y = nil\nreturn y.z end) m:run 'Once'", "test.lua:3: attempt to index a nil value");
 	fails(lab, "m:unhook() m:hook('embed', function(x) return 3 end) m:run 'Once'", "the hook's function returned number; a tensor is needed");
 	fails(lab, "m:unhook() m:hook('embed', function(x) return x:rows(0, 1) end) m:run 'Once upon'", "the shapes and types must be the same");
