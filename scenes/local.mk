@@ -1,1 +1,1 @@
-nobase_dist_pkgdata_DATA += scenes/home.lua scenes/router.lua scenes/cache.lua scenes/token.lua scenes/train.lua scenes/mla.lua scenes/moe.lua scenes/mtp.lua scenes/trace.lua scenes/tensors.lua scenes/diff.lua
+nobase_dist_pkgdata_DATA += scenes/home.lua scenes/router.lua scenes/cache.lua scenes/token.lua scenes/train.lua scenes/mla.lua scenes/moe.lua scenes/mtp.lua scenes/trace.lua scenes/tensors.lua scenes/diff.lua scenes/rl.lua scenes/fp8.lua

@@ -131,7 +131,7 @@ static void cell_bytes(Buf *b, double v, int width)
 	units_pad_before(b, at, width);
 }
 
-static void text_kinds(Buf *b, const Sizes *s)
+static void text_kinds(Buf *b, const Config *c, const Sizes *s)
 {
 	double low = INFINITY, high = 0;
 	for (int i = 0; i < KINDS; i++) {
@@ -141,6 +141,8 @@ static void text_kinds(Buf *b, const Sizes *s)
 	buf_adds(b, "         per token       in all    to MLA  (bars: log scale)\n");
 	for (int i = 0; i < KINDS; i++) {
 		double v = (double)s->token[i];
+		if (i == 2 && c->num_attention_heads <= 8)
+			continue;          /* GQA-8 is MHA itself */
 		buf_printf(b, "  %-5s", kind_name[i]);
 		cell_bytes(b, v, 11);
 		cell_bytes(b, (double)s->total[i], 13);
@@ -185,7 +187,7 @@ static bool kv_text(const Config *c, const Ask *q, const char *name, Buf *b, Err
 		buf_adds(b, " sequences");
 	}
 	buf_printf(b, ", cache in %s\n\n", q->dtype);
-	text_kinds(b, &s);
+	text_kinds(b, c, &s);
 	if (config_attention(c) != ATTN_MLA) {
 		buf_printf(b, "  This model's attention is %s: it keeps ", c->attention);
 		units_bytes(b, (double)(config_kv(c).own * q->bytes));
@@ -244,7 +246,7 @@ const Cmd cmd_kv = {
 		"and head widths d_n + d_r for keys and d_v for values, one token keeps\n\n"
 		"  MLA    l (r + d_r)             the latent and the shared rotary key, as the model does\n"
 		"  MHA    l H (d_n + d_r + d_v)   the keys and values of every head\n"
-		"  GQA-8  the same for min(8, H) heads\n"
+		"  GQA-8  the same for 8 heads; not shown of models with no more than 8\n"
 		"  MQA    the same for one head\n\n"
 		"elements of the cache's type (V2 paper, table 1). fp8 counts one byte per element, without "
 		"scales. MTP modules are not counted. In the JSON, \"per_token\" and \"bytes\" are bytes; "

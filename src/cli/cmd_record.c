@@ -26,7 +26,7 @@ static const char scene_probes[] = "layers.*.moe.scores layers.*.moe.bias layers
 				   "layers.*.moe.group_kept layers.*.moe.topk "
 				   "layers.*.moe.weights layers.*.moe.entropy "
 				   "layers.*.moe.topk_unbiased layers.*.moe.norms "
-				   "layers.*.attn.c_KV layers.*.latent.* engine.forms lens.p lens.top diff.about model.tensors";
+				   "layers.*.attn.c_KV layers.*.latent.* engine.forms lens.p lens.top diff.about fp8.about model.tensors";
 
 enum { WATCH_MAX = 64 };
 

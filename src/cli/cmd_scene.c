@@ -19,7 +19,7 @@ static const Opt opts[] = {
 	{ "ids", 0, OPT_STR, "1,2,3", "run these token ids through CKPT first" },
 	{ "tokens", 'n', OPT_INT, "N", "tokens to generate after the prompt (default 48)" },
 	{ "layers", 0, OPT_INT, "N", "load and run only the first N layers" },
-	{ "against", 0, OPT_STR, "WITH", "what the diff scene compares with: a precision (default bf16), absorbed, a checkpoint (@NAME, or a path with a '/'), or \"text ...\"" },
+	{ "against", 0, OPT_STR, "WITH", "what the diff scene compares with: a precision (default bf16), absorbed, a checkpoint (@NAME, or a path with a '/'), or \"text ...\"; the recipe of the fp8 scene" },
 	{ "size", 0, OPT_STR, "WxH", "columns and rows (default 80x24)" },
 	{ "as", 0, OPT_STR, "FORMAT", "text, ansi, svg, png, csv or json (default text)" },
 	{ "record", 0, OPT_STR, "FILE", "keep what the picture was drawn from, for --replay; an existing file is not overwritten" },
@@ -131,6 +131,7 @@ static bool costly_done(const char *scene, Once *x, Err *e)
 {
 	static const struct { const char *scene, *topic, *order; } need[] = {
 		{ "trace", "lens.p", "{\"cmd\":\"look\",\"patterns\":[\"lens.p\"]}" }, { "diff", "diff.about", "{\"cmd\":\"compare\"}" },
+		{ "fp8", "fp8.about", "{\"cmd\":\"fp8\"}" },
 	};
 	for (size_t i = 0; i < sizeof need / sizeof *need; i++)
 		if (strcmp(scene, need[i].scene) == 0 && !store_last(once_store(x), need[i].topic) && !once_order(x, need[i].order, e))
@@ -153,8 +154,9 @@ static bool compare_order(const Args *a, Once *x, Err *e)
 		return false;
 	jout_init(&j, &b);
 	jout_obj(&j);
-	jout_kstr(&j, "cmd", "compare");
-	jout_kstr(&j, form ? "form" : text ? "text" : ckpt ? "path" : "precision", text ? with + 5 : ckpt ? path : with);
+	bool fp8 = strcmp(args_at(a, 0), "fp8") == 0 && !form && !text && !ckpt;
+	jout_kstr(&j, "cmd", fp8 ? "fp8" : "compare");
+	jout_kstr(&j, fp8 ? "recipe" : form ? "form" : text ? "text" : ckpt ? "path" : "precision", text ? with + 5 : ckpt ? path : with);
 	jout_end_obj(&j);
 	bool ok = once_order(x, buf_str(&b), e);
 	buf_done(&b);

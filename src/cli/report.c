@@ -80,6 +80,8 @@ static void put_cache(Buf *b, const Config *c)
 		b, "\nKV cache, bytes per token in BF16, of this model and of other attention with the same "
 			"heads\n");
 	for (int i = 0; i < 4; i++) {
+		if (i == 2 && c->num_attention_heads <= 8)
+			continue;          /* of 8 groups and no more heads: MHA itself */
 		buf_printf(b, "  %-6s %9lld  %5.1f x  ", row[i].name, (long long)row[i].n * 2,
 			n.mla ? (double)row[i].n / (double)n.mla : 0);
 		put_bar(b, most ? (double)row[i].n / (double)most : 0);

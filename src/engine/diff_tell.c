@@ -25,6 +25,13 @@ static size_t diff_text(const Jobs *j, const int32_t **ids)
 	return n > DIFF_TOKENS ? DIFF_TOKENS : n;
 }
 
+/* Tokens of the text, of which only the first are compared. */
+static int64_t diff_whole(const Jobs *j)
+{
+	const int32_t *ids;
+	return j->run.session ? (int64_t)lathe_session_text(j->run.session, &ids) : 0;
+}
+
 double diff_work(const Jobs *j)
 {
 	const int32_t *ids;
@@ -173,7 +180,7 @@ static void tell_about(Jobs *j, const Sides *s, const CompareReport *r)
 	jout_kstr(&o, "a", s->name_a);
 	jout_kstr(&o, "b", s->name_b);
 	jout_kint(&o, "tokens", r->tokens);
-	jout_kint(&o, "of", (int64_t)s->a.n);
+	jout_kint(&o, "of", diff_whole(j));
 	jout_key(&o, "first");
 	if (r->first)
 		jout_str(&o, r->first);

@@ -53,6 +53,7 @@ typedef struct Jobs {
 	Err error;                   /* of the state ENGINE_ERROR */
 	struct Tree *tree;           /* branches of the text, or NULL (trace.h) */
 	struct DiffAsk *diff;        /* what the text is compared with, NULL: the usual */
+	const char *fp8;             /* the recipe that fp8.* is about, NULL: the usual */
 	bool tensors_told;           /* model.tensors of this model */
 	bool ending;
 } Jobs;

@@ -5,4 +5,4 @@ liblathe_la_SOURCES += src/engine/bus.c src/engine/bus.h src/engine/card.c src/e
 	src/engine/hooks.c src/engine/hooks.h src/engine/jobs.c src/engine/jobs.h src/engine/orders.c src/engine/forms.c src/engine/look.c src/engine/latent.c src/engine/latent.h src/engine/place.c src/engine/place.h \
 	src/engine/publish.c src/engine/publish.h src/engine/run.c src/engine/serve.c src/engine/serve.h src/engine/viewer.c src/engine/viewer.h \
 	src/engine/once.h src/engine/once.c src/engine/crowd.h src/engine/crowd.c src/engine/train_watch.h src/engine/train_watch.c src/engine/rl_watch.h src/engine/rl_watch.c \
-	src/engine/tensors.h src/engine/tensors.c src/engine/trace.h src/engine/lens.c src/engine/diff_tell.c src/engine/tree.c
+	src/engine/tensors.h src/engine/tensors.c src/engine/trace.h src/engine/lens.c src/engine/diff_tell.c src/engine/fp8_tell.c src/engine/tree.c

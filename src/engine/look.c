@@ -115,7 +115,7 @@ static bool look_again(Jobs *j, const char *const *pattern, int n_patterns, cons
 
 static bool is_derived(const char *pattern)
 {
-	return strncmp(pattern, "engine.", 7) == 0 || strncmp(pattern, "lens.", 5) == 0 || strncmp(pattern, "diff.", 5) == 0 || strncmp(pattern, "model.", 6) == 0 ||
+	return strncmp(pattern, "engine.", 7) == 0 || strncmp(pattern, "lens.", 5) == 0 || strncmp(pattern, "diff.", 5) == 0 || strcmp(pattern, "fp8.about") == 0 || strncmp(pattern, "model.", 6) == 0 ||
 	       strstr(pattern, ".latent.");
 }
 
@@ -142,7 +142,7 @@ bool look_run(Jobs *j, const json_t *patterns, int64_t *tokens, Err *e)
 	const char *all[LOOK_PATTERNS], *values[LOOK_PATTERNS];
 	const int32_t *ids = NULL;
 	int n_all, n_values = 0;
-	bool forms = false, lens = false, diff = false, ok = look_patterns(patterns, all, &n_all, e);
+	bool forms = false, lens = false, diff = false, fp8 = false, ok = look_patterns(patterns, all, &n_all, e);
 	size_t n = lathe_session_text(j->run.session, &ids);
 	n = n > LOOK_TOKENS ? LOOK_TOKENS : n;
 	*tokens = (int64_t)n;
@@ -150,6 +150,7 @@ bool look_run(Jobs *j, const json_t *patterns, int64_t *tokens, Err *e)
 		forms |= glob_match(all[i], "engine.forms");
 		lens |= glob_match(all[i], "lens.p") || glob_match(all[i], "lens.top");
 		diff |= glob_match(all[i], "diff.about");
+		fp8 |= glob_match(all[i], "fp8.about");
 		if (!is_derived(all[i]))
 			values[n_values++] = all[i];
 	}
@@ -159,7 +160,7 @@ bool look_run(Jobs *j, const json_t *patterns, int64_t *tokens, Err *e)
 	for (int i = 0; ok && i < (int)lathe_layers(j->model); i++)
 		if (latent_wanted(j, i, all, n_all) && latent_work(j->run.session, i) > 0)
 			ok = latent_tell(j, i, e);
-	ok = ok && (!forms || forms_tell(j, e)) && (!lens || lens_run(j, e)) && (!diff || diff_run(j, e));
+	ok = ok && (!forms || forms_tell(j, e)) && (!lens || lens_run(j, e)) && (!diff || diff_run(j, e)) && (!fp8 || fp8_run(j, false, e));
 	publish_flush(&j->publish);
 	return ok;
 }

@@ -483,6 +483,15 @@ static bool order_compare(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
 	return false;
 }
 
+static bool order_fp8(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
+{
+	const char *recipe = NULL;
+	int64_t by = 0;
+	(void)viewer, (void)r;
+	return need_text(j, e) && get_str(c, "recipe", &recipe, e) && get_int(c, "by", -64, 64, &by, e) && fp8_choose(j, recipe, by, e) &&
+		fp8_run(j, true, e);
+}
+
 static bool order_branch(Jobs *j, int viewer, const json_t *c, Jout *r, Err *e)
 {
 	int64_t run = 0, pos = -1, token = -1, n = j->defaults.n;
@@ -552,6 +561,7 @@ static const struct Order {
 	{ "look", order_look, "patterns" },
 	{ "tensor", order_tensor, "name mean row col rows cols" },
 	{ "compare", order_compare, "precision form path text" },
+	{ "fp8", order_fp8, "recipe by" },
 	{ "branch", order_branch, "run pos token n" },
 	{ "record", order_record, "path" },
 	{ "record_stop", order_record_stop, "" },

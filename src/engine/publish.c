@@ -4,6 +4,7 @@
 #endif
 #include "engine/publish.h"
 #include "base/utf8.h"
+#include "text/tok.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,19 +111,35 @@ void piece_push(Piece *p, const LatheModel *m, int32_t id, Buf *out)
 	out->s[out->len] = '\0';
 }
 
+bool publish_alone(const LatheModel *m, int32_t id, Buf *out)
+{
+	size_t n = 0;
+	char *bytes = lathe_token_bytes(m, id, &n);
+	bool whole = !bytes || tok_alone(bytes, n, out);
+	if (!bytes)
+		buf_printf(out, "[%d]", (int)id);
+	free(bytes);
+	return whole;
+}
+
 static void put_token_text(Jout *j, const LatheModel *m, const char *key, int32_t id)
 {
 	Buf text = BUF_INIT;
-	size_t n = 0;
-	char *bytes = lathe_token_bytes(m, id, &n);
-	if (bytes)
-		buf_add(&text, bytes, n);
-	else
-		buf_printf(&text, "[%d]", (int)id);
+	publish_alone(m, id, &text);
 	jout_key(j, key);
 	jout_strn(j, buf_str(&text), text.len);
 	buf_done(&text);
-	free(bytes);
+}
+
+/* gen.token's text is what it adds to the text; where that is another than what the token is, it is told too. */
+static void put_alone(Jout *j, const LatheModel *m, int32_t id)
+{
+	Buf text = BUF_INIT;
+	if (!publish_alone(m, id, &text)) {
+		jout_key(j, "alone");
+		jout_strn(j, buf_str(&text), text.len);
+	}
+	buf_done(&text);
 }
 
 static void put_alternatives(Jout *j, const LatheModel *m, const LatheToken *t)
@@ -160,6 +177,7 @@ void publish_token(Publish *p, const LatheModel *m, const TokenNote *n)
 	jout_kint(&j, "pos", t->position);
 	jout_kint(&j, "id", t->id);
 	jout_kstr(&j, "text", n->text);
+	put_alone(&j, m, t->id);
 	jout_kbool(&j, "given", n->given);
 	put_number(&j, "logprob", n->known, t->logprob);
 	put_number(&j, "entropy", n->known, t->entropy);

@@ -36,6 +36,9 @@ typedef struct Piece { char held[PIECE_HELD]; size_t n; } Piece;
  * Without a tokenizer it is the id in brackets. */
 void piece_push(Piece *p, const LatheModel *m, int32_t id, Buf *out);
 
+/* Appends a token's text as it is shown by itself: bytes that are only a part of a character as <E4>. False: it has such. */
+bool publish_alone(const LatheModel *m, int32_t id, Buf *out);
+
 /* gen.token. t may hold only id and position (known false) for given tokens without a record. */
 typedef struct TokenNote { const LatheToken *t; bool given, known; const char *text; } TokenNote;
 void publish_token(Publish *p, const LatheModel *m, const TokenNote *n);

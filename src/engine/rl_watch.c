@@ -62,6 +62,21 @@ static void reals_put(Jout *j, const char *key, const real *v, int n)
 	jout_end_arr(j);
 }
 
+/* What each token says, so that a viewer needs no tokenizer. */
+static void tokens_put(Jout *j, const Tok *tok, const int32_t *id, int n)
+{
+	Buf b = BUF_INIT;
+	jout_key(j, "tokens");
+	jout_arr(j);
+	for (int i = 0; i < n; i++) {
+		buf_clear(&b);
+		tok_bytes_of(tok, id[i], &b);
+		jout_strn(j, buf_str(&b), b.len);
+	}
+	jout_end_arr(j);
+	buf_done(&b);
+}
+
 static void answer_put(Jout *j, const Tok *tok, const RlSample *s)
 {
 	jout_obj(j);
@@ -75,8 +90,11 @@ static void answer_put(Jout *j, const Tok *tok, const RlSample *s)
 	for (int i = 0; i < s->n; i++)
 		jout_int(j, s->id[s->n_given + i]);
 	jout_end_arr(j);
+	tokens_put(j, tok, s->id + s->n_given, s->n);
 	reals_put(j, "advantage", s->advantage, s->n);
 	reals_put(j, "logp", s->logp, s->n);
+	if (s->ref)
+		reals_put(j, "ref", s->ref, s->n);
 	reals_put(j, "entropy", s->entropy, s->n);
 	jout_end_obj(j);
 }

@@ -15,6 +15,13 @@ double diff_work(const Jobs *j);
 typedef struct DiffAsk { char *precision, *form, *path, *text; } DiffAsk;
 void diff_ask_done(DiffAsk *a);
 
+/* Publishes fp8.*: what a precision recipe does to the first 256 tokens of the text and to each product (fp8_tell.c). asked: it may
+ * take its time. */
+bool fp8_run(Jobs *j, bool asked, Err *e);
+double fp8_work(const Jobs *j);
+/* Which recipe: by name, or so many further in the table; NULL and 0: as it is, fp8-v3 at first. */
+bool fp8_choose(Jobs *j, const char *recipe, int64_t by, Err *e);
+
 /* The text of one token under this key; without a tokenizer its id in brackets. */
 void trace_put_token(Jout *o, const LatheModel *m, const char *key, int32_t id);
 

@@ -83,7 +83,7 @@ static void token_text(const LatheModel *m, int32_t id, Buf *out)
 void trace_put_token(Jout *o, const LatheModel *m, const char *key, int32_t id)
 {
 	Buf b = BUF_INIT;
-	token_text(m, id, &b);
+	publish_alone(m, id, &b);
 	jout_key(o, key);
 	jout_strn(o, buf_str(&b), b.len);
 	buf_done(&b);
@@ -175,4 +175,6 @@ void trace_idle(Jobs *j)
 		lens_run(j, &e);
 	if (hooks_want(j->hooks, "diff.about") && diff_work(j) < unnoticed)
 		diff_run(j, &e);
+	if (hooks_want(j->hooks, "fp8.about") && fp8_work(j) < unnoticed)
+		fp8_run(j, false, &e);
 }

@@ -307,3 +307,19 @@ void tok_stream_flush(TokStream *s, Buf *out)
 	lossy_add(out, s->tail, s->n);
 	s->n = 0;
 }
+
+bool tok_alone(const char *bytes, size_t n, Buf *out)
+{
+	bool whole = true;
+	for (size_t i = 0, u; i < n; i += u) {
+		uint32_t cp;
+		u = utf8_next(bytes + i, n - i, &cp);
+		bool good = utf8_valid(bytes + i, u);
+		whole = whole && good;
+		if (good)
+			buf_add(out, bytes + i, u);
+		for (size_t k = 0; !good && k < u; k++)
+			buf_printf(out, "<%02X>", (unsigned char)bytes[i + k]);
+	}
+	return whole;
+}

@@ -28,6 +28,8 @@ int32_t tok_find(const Tok *t, const char *token);   /* id of an exact token tex
 bool tok_encode(const Tok *t, const char *s, size_t n, Ids *out, Err *e);
 /* Appends the bytes of one token as they are (may be part of a character). */
 void tok_bytes_of(const Tok *t, int32_t id, Buf *out);
+/* Appends a token's bytes as it is shown by itself: those that are only a part of a character as <E4>. False: it has such. */
+bool tok_alone(const char *bytes, size_t n, Buf *out);
 /* Appends text; invalid UTF-8 becomes U+FFFD, one per maximal invalid part. Ids out of range give U+FFFD. */
 void tok_decode(const Tok *t, const int32_t *id, size_t n, Buf *out);
 bool tok_is_special(const Tok *t, int32_t id);

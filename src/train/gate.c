@@ -85,8 +85,11 @@ void train_gate_text(const Train *t, const TrainGate *g, Buf *out)
 	jout_arr(&j);
 	for (size_t i = 0; i < g->ids.n; i++) {
 		Buf b = BUF_INIT;
+		Buf shown = BUF_INIT;
 		tok_bytes_of(t->tok, g->ids.id[i], &b);
-		jout_strn(&j, buf_str(&b), b.len);
+		tok_alone(buf_str(&b), b.len, &shown);
+		jout_strn(&j, buf_str(&shown), shown.len);
+		buf_done(&shown);
 		buf_done(&b);
 	}
 	jout_end_arr(&j);

@@ -41,6 +41,7 @@ void app_message(App *a, bool error, const char *text)
 	Buf b = BUF_INIT;
 	safe_text(&b, text, strlen(text), 0);
 	snprintf(a->message, sizeof a->message, "%.511s", buf_str(&b));
+	app_message_keep(a, buf_str(&b));
 	buf_done(&b);
 	a->message_error = error;
 	a->message_until = 0;
@@ -52,7 +53,7 @@ void app_message(App *a, bool error, const char *text)
 /* The shipped order; others follow by name. */
 static int scene_order(const char *name)
 {
-	static const char *const first[] = { "home", "router", "cache", "token", "train", "mla", "moe", "mtp", "trace", "tensors", "diff" };
+	static const char *const first[] = { "home", "router", "cache", "token", "train", "mla", "moe", "mtp", "trace", "tensors", "diff", "fp8", "rl" };
 	int n = sizeof first / sizeof *first;
 	for (int i = 0; i < n; i++)
 		if (strcmp(first[i], name) == 0)
@@ -196,6 +197,7 @@ void app_free(App *a)
 		a->queue_head = (a->queue_head + 1) % APP_QUEUE;
 	}
 	free(a->taken);
+	app_messages_done(a);
 	free(a->here);
 	buf_done(&a->open);
 	lineedit_done(&a->prompt);

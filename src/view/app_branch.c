@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The pane of this scene that shows such data, and its state. */
-static int pane_of(const App *a, const char *data)
+int app_pane_of(const App *a, const char *data)
 {
 	const SceneDef *d = a->scene[a->now].def;
 	for (int i = 0; d && i < d->n_panes; i++)
@@ -18,7 +17,7 @@ static int pane_of(const App *a, const char *data)
 /* Without a number: the alternative under the cursor; when that is the token that was taken, the most probable other one. */
 static int alternative_of(const App *a, const FactToken *t, const char *arg)
 {
-	int pane = pane_of(a, "alternatives"), i = *arg ? atoi(arg) - 1 : pane >= 0 ? a->scene[a->now].pane[pane].local_y : 0;
+	int pane = app_pane_of(a, "alternatives"), i = *arg ? atoi(arg) - 1 : pane >= 0 ? a->scene[a->now].pane[pane].local_y : 0;
 	if (!*arg && i >= 0 && i < t->n_alt && t->alt[i].id == t->id)
 		i = i == 0 ? 1 : 0;
 	return i;
@@ -48,7 +47,7 @@ void app_branch(App *a, Store *s, const char *arg)
 
 void app_branch_sync(App *a)
 {
-	int pane = pane_of(a, "branches");
+	int pane = app_pane_of(a, "branches");
 	a->sel.branch = pane >= 0 ? source_branch_at(&a->facts.trace.tree, a->scene[a->now].pane[pane].local_y) : 0;
 }
 
@@ -71,7 +70,7 @@ static double run_end_time(const Store *s, int64_t run)
 
 void app_show_run(App *a, Store *s, const char *arg)
 {
-	int pane = pane_of(a, "branches"), i = pane >= 0 ? a->scene[a->now].pane[pane].local_y : 0;
+	int pane = app_pane_of(a, "branches"), i = pane >= 0 ? a->scene[a->now].pane[pane].local_y : 0;
 	int64_t run = *arg ? strtoll(arg, NULL, 10) : source_branch_at(&a->facts.trace.tree, i);
 	double end = run > 0 ? run_end_time(s, run) : -1;
 	if (end < 0) {

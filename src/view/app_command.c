@@ -203,6 +203,18 @@ static void cmd_compare(App *a, Store *s, const char *arg)
 		app_send_text(a, "compare", "precision", arg);
 }
 
+/* A recipe by name, the next one of the table, or the one before. */
+static void cmd_fp8(App *a, Store *s, const char *arg)
+{
+	(void)s;
+	if (!*arg)
+		app_send(a, "{\"cmd\":\"fp8\"}");
+	else if (strcmp(arg, "next") == 0 || strcmp(arg, "back") == 0)
+		app_send(a, "{\"cmd\":\"fp8\",\"by\":%d}", *arg == 'n' ? 1 : -1);
+	else
+		app_send_text(a, "fp8", "recipe", arg);
+}
+
 static void cmd_branch(App *a, Store *s, const char *arg)
 {
 	app_branch(a, s, arg);
@@ -211,6 +223,11 @@ static void cmd_branch(App *a, Store *s, const char *arg)
 static void cmd_show(App *a, Store *s, const char *arg)
 {
 	app_show_run(a, s, arg);
+}
+
+static void cmd_answer(App *a, Store *s, const char *arg)
+{
+	app_answer(a, s, arg);
 }
 
 static void cmd_beside(App *a, Store *s, const char *arg)
@@ -267,6 +284,7 @@ static void cmd_layer(App *a, Store *s, const char *arg)
 {
 	(void)s;
 	go(a, arg, &a->sel.layer);
+	a->sel.product = a->sel.product ? a->sel.product : -1;
 }
 
 static void cmd_token(App *a, Store *s, const char *arg)
@@ -351,6 +369,13 @@ static void cmd_help(App *a, Store *s, const char *arg)
 	a->help_scroll = 0;
 }
 
+static void cmd_messages(App *a, Store *s, const char *arg)
+{
+	(void)s, (void)arg;
+	a->mode = MODE_MESSAGES;
+	a->help_scroll = 0;
+}
+
 static void cmd_mouse(App *a, Store *s, const char *arg)
 {
 	(void)s;
@@ -381,7 +406,10 @@ static const Command command_table[] = {
 	{ "record", "[FILE]", "record the stream; without FILE: stop", NULL, cmd_record },
 	{ "branch", "[N]", "go on from the selected token with the N-th alternative (or that under the cursor)", NULL, cmd_branch },
 	{ "show", "[RUN]", "show a branch of the text (or that under the cursor)", NULL, cmd_show },
+	{ "answer", "WHICH", "select an answer of the group: best, worst, longest, surprising, or its number", "best worst longest surprising",
+	  cmd_answer },
 	{ "compare", "PRECISION|absorbed|PATH|text WORDS", "what the diff scene compares with", "bf16 absorbed text", cmd_compare },
+	{ "fp8", "[RECIPE|next|back]", "which precision recipe the fp8 scene shows", "next back fp8-v3 fp8-e5m2 mxfp8 nvfp4", cmd_fp8 },
 	{ "closer", "[all]", "the picture of a tensor around its cursor; all of it again", "all", cmd_closer },
 	{ "blocks", "", "pictures of tensors: largest of each block, or means", NULL, cmd_blocks },
 	{ "beside", "FILE", "losses of another run (its train.rec) beside these", NULL, cmd_beside },
@@ -390,6 +418,7 @@ static const Command command_table[] = {
 	{ "theme", "dark|light|mono", "colours", "dark light mono", cmd_theme },
 	{ "ascii", "[on|off]", "plain characters only", "on off", cmd_ascii },
 	{ "mouse", "on|off", "off: the terminal selects text", "on off", cmd_mouse },
+	{ "messages", "", "the last messages and the read-out, whole", NULL, cmd_messages },
 	{ "help", "", "keys and commands", NULL, cmd_help },
 	{ "quit", "", "leave, also :q", NULL, cmd_quit },
 };

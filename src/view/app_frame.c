@@ -146,9 +146,15 @@ static const char *tab_title(const App *a, int i)
 	return a->scene[i].def ? a->scene[i].def->title : a->scene[i].name;
 }
 
+/* Digits go to the first ten; the eleventh has only a function key. */
+static const char *tab_key(const App *a, int i)
+{
+	return i < 10 ? arena_printf(a->arena, "%d ", (i + 1) % 10) : i == 10 ? "F12 " : "";
+}
+
 static int tab_width(const App *a, int i, int pad)
 {
-	return 2 * pad + (i < 10 ? 2 : 0) + text_columns(tab_title(a, i), strlen(tab_title(a, i)));
+	return 2 * pad + (int)strlen(tab_key(a, i)) + text_columns(tab_title(a, i), strlen(tab_title(a, i)));
 }
 
 static const char *select_text(const App *a)
@@ -194,7 +200,7 @@ static void draw_tabs(App *a, Win o)
 	for (int i = 0; i < a->n_scenes; i++) {
 		Style st = i == a->now ? t->select : t->dim;
 		if (at[i] >= 0)
-			win_printf(o, at[i], 0, st, "%*s%s%s%*s", pad, "", i < 10 ? arena_printf(a->arena, "%d ", (i + 1) % 10) : "",
+			win_printf(o, at[i], 0, st, "%*s%s%s%*s", pad, "", tab_key(a, i),
 				tab_title(a, i), pad, "");
 	}
 	if (at[0] < 0)
@@ -255,7 +261,7 @@ static void draw_inside(App *a, const Store *s, int i, Win in, bool focus)
 		return;
 	}
 	if (in.w < v->min_w || in.h < v->min_h) {
-		win_text(in, 0, 0, one_line(a, d), a->theme->text);
+		win_cut(in, 0, 0, one_line(a, d), a->theme->text);
 		return;
 	}
 	Pen p = { a->theme, a->glyphs, a->ascii, focus, a->color_by, ps, app_look(a, s, n, in.h) };
@@ -328,14 +334,14 @@ static void draw_readout(App *a, Win o, double now)
 		data_readout(&a->data[app_current(a)->focus], &b);
 	snprintf(a->readout, sizeof a->readout, "%.511s", buf_str(&b));
 	if (a->message[0])
-		win_text(o, 1, 0, a->message, a->message_error ? a->theme->warn : a->theme->accent);
+		win_cut(o, 1, 0, a->message, a->message_error ? a->theme->warn : a->theme->accent);
 	else if (!a->engine_alive && !a->replay)
 		win_printf(o, 1, 0, a->theme->warn, "%s · R starts it again",
 			a->engine_why[0] ? a->engine_why : "the engine is gone");
 	else if (strcmp(a->facts.status.state, "error") == 0)
-		win_text(o, 1, 0, a->facts.status.message, a->theme->warn);
+		win_cut(o, 1, 0, a->facts.status.message, a->theme->warn);
 	else
-		win_text(o, 1, 0, a->readout, a->theme->text);
+		win_cut(o, 1, 0, a->readout, a->theme->text);
 	buf_done(&b);
 }
 
@@ -484,14 +490,15 @@ static void draw_help(App *a, Win o)
 
 /* --- the frame --- */
 
-/* A training run shows itself first, unless a scene was asked for or gone to. */
-static void first_scene(App *a)
+/* A run that learns shows itself first, unless a scene was asked for or gone to. Its first figures tell which kind it is. */
+static void first_scene(App *a, const Store *s)
 {
+	const char *name = store_last(s, "rl.time") ? "rl" : "train";
 	if (a->chosen || !a->facts.train.have)
 		return;
-	a->chosen = true;
+	a->chosen = *name == 'r' || store_last(s, "train.main_loss");
 	for (int i = 0; i < a->n_scenes; i++)
-		if (strcmp(a->scene[i].name, "train") == 0)
+		if (strcmp(a->scene[i].name, name) == 0)
 			a->now = i;
 }
 
@@ -506,7 +513,7 @@ void app_draw(App *a, const Store *s, Grid *g, double now)
 	if (a->drawn_version && a->facts.forms_time != told && a->facts.forms.have && !strstr(a->here ? a->here : "", "engine.forms"))
 		app_say(a, false, "naive and absorbed attention: logits within %.1e, KL %.1e nat, %lld tokens",
 			a->facts.forms.logits, a->facts.forms.kl, (long long)a->facts.forms.tokens);
-	first_scene(a);
+	first_scene(a, s);
 	app_select_sync(a, s);
 	app_watch_here(a);
 	app_tensor_look(a, s);
@@ -534,6 +541,8 @@ void app_draw(App *a, const Store *s, Grid *g, double now)
 	}
 	if (a->mode == MODE_HELP)
 		draw_help(a, body);
+	else if (a->mode == MODE_MESSAGES)
+		app_messages_draw(a, body);
 	a->drawn_version = store_version(s);
 	a->drawn_seek = store_now(s);
 	a->dirty = false;

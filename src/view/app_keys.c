@@ -70,10 +70,11 @@ static void do_glyphs(App *a, Store *s, int arg)
 
 static void do_color(App *a, Store *s, int arg)
 {
-	static const char *const name[] = { "given and generated", "entropy", "probability", "drafts of MTP" };
+	static const char *const name[] = { "given and generated", "entropy", "probability", "drafts of MTP" },
+				 *const answer[] = { "advantage", "entropy", "probability", "ratio to the reference" };
 	(void)s, (void)arg;
 	a->color_by = (a->color_by + 1) % 4;
-	app_say(a, false, "text by %s", name[a->color_by]);
+	app_say(a, false, "text by %s", (app_pane_of(a, "answer") >= 0 ? answer : name)[a->color_by]);
 }
 
 static void do_zoom(App *a, Store *s, int arg)
@@ -431,6 +432,7 @@ bool app_key(App *a, Store *s, Key k)
 	case MODE_PROMPT: changed = k.code >= AK_PRESS ? panes_key(a, s, k) : prompt_key(a, k); break;
 	case MODE_COMMAND: changed = k.code < AK_PRESS && command_key(a, s, k); break;
 	case MODE_SEARCH: changed = k.code < AK_PRESS && search_key(a, k); break;
+	case MODE_MESSAGES:
 	case MODE_HELP: changed = help_key(a, k); break;
 	case MODE_QUIT: changed = quit_key(a, k); break;
 	default: changed = panes_key(a, s, k); break;

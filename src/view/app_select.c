@@ -48,6 +48,7 @@ void app_select_sync(App *a, const Store *s)
 		a->sel.head = clamp(a->sel.head, 0, k->heads - 1);
 	}
 	app_branch_sync(a);
+	app_answer_sync(a);
 	if (f->n_tok == 0)
 		a->sel.follow = true;
 	else if (a->sel.follow)
@@ -80,7 +81,10 @@ void app_move(App *a, Axis axis, int by)
 {
 	a->dirty = true;
 	switch (axis) {
-	case AXIS_LAYER: a->sel.layer = clamp(a->sel.layer + by, 0, a->facts.card.layers - 1); break;
+	case AXIS_LAYER:
+		a->sel.layer = clamp(a->sel.layer + by, 0, a->facts.card.layers - 1);
+		a->sel.product = a->sel.product ? a->sel.product : -1;
+		break;
 	case AXIS_EXPERT: a->sel.expert = clamp(a->sel.expert + by, 0, a->facts.card.experts - 1); break;
 	case AXIS_HEAD: a->sel.head = clamp(a->sel.head + by, 0, a->facts.card.heads - 1); break;
 	case AXIS_TOKEN: move_token(a, by); break;
@@ -133,6 +137,8 @@ static void move_across(App *a, const Data *d, int dx)
 		ps->local_x = (int)clamp(ps->local_x - dx, 0, d->field.row_sel < 0 ? 0 : d->field.row_sel);
 	else if (d->kind == DATA_FIELD)
 		ps->local_x = (int)clamp(ps->local_x + dx, 0, d->field.cols - 1);
+	else if (d->kind == DATA_TABLE && d->table.tint[0])
+		move_local_y(a, d, dx);
 	else if (d->kind == DATA_SERIES && d->series.axis == AXIS_LOCAL)
 		ps->local_x = (int)clamp(ps->local_x - dx, 0, d->series.line[0].n - 1);
 	else
@@ -148,6 +154,25 @@ static void move_line(App *a, int dy)
 		move_token(a, (int)(to - i));
 }
 
+/* In the map and in the list of products: from the one that is shown as selected, which nobody may have chosen yet. */
+static bool move_product(App *a, const Data *d, int dx, int dy)
+{
+	int layer, column;
+	if (d->kind == DATA_FIELD && d->field.col_axis == AXIS_PRODUCT) {
+		layer = (int)clamp(d->field.row_sel + dy, 0, d->field.rows - 1);
+		column = (int)clamp(d->field.col_sel + dx, 0, d->field.cols - 1);
+	} else if (d->kind == DATA_TABLE && d->table.axis == AXIS_PRODUCT && d->table.path) {
+		int r = (int)clamp((d->table.sel < 0 ? 0 : d->table.sel) + dy, 0, d->table.rows - 1);
+		if (sscanf(d->table.path[r], "%d %d", &layer, &column) != 2)
+			return true;
+	} else {
+		return false;
+	}
+	a->sel.layer = layer;
+	a->sel.product = column + 1;
+	return true;
+}
+
 void app_move_focus(App *a, int dx, int dy)
 {
 	const Data *d = &a->data[app_current(a)->focus];
@@ -156,6 +181,8 @@ void app_move_focus(App *a, int dx, int dy)
 		app_tensor_move(a, d, dx, dy);
 		return;
 	}
+	if (move_product(a, d, dx, dy))
+		return;
 	if (dx)
 		move_across(a, d, dx);
 	if (!dy || move_why(a, d, dy))
@@ -242,6 +269,7 @@ bool app_click(App *a, Key k)
 	AppScene *s = app_current(a);
 	a->dirty = true;
 	if (k.code == AK_PRESS && k.y == 1 && a->body_y >= 2 && tab_at(a, k.x) >= 0) {
+		a->chosen = true;
 		a->now = tab_at(a, k.x);
 		return true;
 	}

@@ -6,8 +6,8 @@
 #include "view/view.h"
 #include <time.h>
 
-enum { APP_SCENES = 16, APP_QUEUE = 64 };
-typedef enum AppMode { MODE_PANES, MODE_PROMPT, MODE_COMMAND, MODE_SEARCH, MODE_HELP, MODE_QUIT } AppMode;
+enum { APP_SCENES = 16, APP_QUEUE = 64, APP_SAID = 8 };
+typedef enum AppMode { MODE_PANES, MODE_PROMPT, MODE_COMMAND, MODE_SEARCH, MODE_HELP, MODE_MESSAGES, MODE_QUIT } AppMode;
 
 typedef struct AppScene {
 	char name[24], path[1024];
@@ -51,6 +51,7 @@ struct App {
 	/* what is told */
 	char message[512];
 	bool message_error;
+	char *said[APP_SAID];      /* the last ones, the newest first; NULL: fewer */
 	double message_until;      /* 0: stamped by the next frame */
 	bool engine_alive, engine_told;
 	char engine_why[256];
@@ -85,10 +86,18 @@ void app_tensor_move(App *a, const Data *d, int dx, int dy);
 void app_tensor_mean(App *a);
 void app_tensor_zoom(App *a, bool in);        /* the picture: around its cursor, or the whole */
 void app_tensor_look(App *a, const Store *s); /* once a frame: asks for the figures of the selected one */
+/* app_answer.c: one of a group of answers */
+void app_answer(App *a, const Store *s, const char *which);
+void app_answer_sync(App *a);
 /* app_branch.c */
+int app_pane_of(const App *a, const char *data);        /* the pane of this scene that shows such data, or -1 */
 void app_branch(App *a, Store *s, const char *arg);     /* from the selected token, with the alternative under the cursor or the arg-th */
 void app_show_run(App *a, Store *s, const char *arg);
 void app_branch_sync(App *a);                 /* sel.branch: the one under the cursor */
+/* app_messages.c: the last messages, whole */
+void app_message_keep(App *a, const char *text);
+void app_messages_draw(App *a, Win body);
+void app_messages_done(App *a);
 /* app_send.c: commands out */
 void app_send(App *a, const char *fmt, ...) PRINTF(2, 3);
 void app_say_ended(App *a);

@@ -59,7 +59,7 @@ static void bar_line(const Pen *p, Win o, int y, const Item *it, const Bars *b, 
 {
 	const Theme *t = p->theme;
 	int x = b->label + 1;
-	win_text(win_sub(o, 0, y, b->label, 1), 0, 0, it->label, it->mark ? t->strong : on ? t->accent : t->text);
+	win_cut(win_sub(o, 0, y, b->label, 1), 0, 0, it->label, it->mark ? t->strong : on ? t->accent : t->text);
 	if (b->bar > 2 && isfinite(it->x))
 		pen_bar(p, o, x, y, b->bar, bars_part(it->x, b->lo, b->hi, b->log),
 			it->color >= 0 ? t->category[it->color % CATEGORIES] : COLOR_DEFAULT);

@@ -16,6 +16,7 @@ typedef enum Axis {
 	AXIS_HEAD,
 	AXIS_CONTEXT,
 	AXIS_TENSOR,               /* rows of a tree, told by Table.path */
+	AXIS_PRODUCT,              /* columns of the map of products; rows of their list, Table.path being "layer column" */
 	AXIS_LOCAL
 } Axis;
 
@@ -27,6 +28,8 @@ typedef struct Select {
 	/* in the tree of tensors, all may be NULL: the path of the row; groups opened and closed by hand ("+path" or "-path", a line each); words
 	 * that names must have */
 	const char *tensor, *open, *filter;
+	int64_t product;           /* 1 and more: a column of the map of products; 0: none was chosen yet, -1: but a layer was */
+	int64_t answer;            /* the row under the cursor of a group of answers */
 	int64_t branch;            /* the run under the cursor of the table of branches; 0: none */
 } Select;
 
@@ -101,7 +104,7 @@ typedef struct Series {
 	int *mark, n_marks;        /* points at which something was changed */
 	bool whole;                /* drawn from the first point to the last, however narrow the pane */
 	const char *x_name;
-	bool log;
+	bool log, near;            /* near: the axis begins near the least value, not at zero */
 } Series;
 
 typedef enum CellStyle { CELL_TEXT, CELL_DIM, CELL_STRONG, CELL_GOOD, CELL_WARN, CELL_ACCENT } CellStyle;
@@ -114,7 +117,8 @@ typedef struct Table {
 	bool left[TABLE_COLS];     /* text; numbers are right-aligned */
 	TableCell *cell;           /* rows x cols; s NULL: empty */
 	const char **readout;      /* per row, or NULL */
-	const char **path;         /* per row, with AXIS_TENSOR */
+	const char **path;         /* per row, with AXIS_TENSOR and AXIS_PRODUCT */
+	double *tint[4];           /* per row, what a flow is coloured by: -1..1, 0..1, 0..1, -1..1; NaN: nothing. NULL: not a flow */
 	const char **line;         /* lines of text above (n_above) and below the table */
 	int n_lines, n_above;
 } Table;
@@ -157,6 +161,7 @@ bool source_train(const Look *l, const char *name, Data *d);
 bool source_trace(const Look *l, const char *name, Data *d);
 bool source_tensors(const Look *l, const char *name, Data *d);
 bool source_diff(const Look *l, const char *name, Data *d);
+bool source_fp8(const Look *l, const char *name, Data *d);
 
 /* The tokens from <think> to </think> (or to the end), as indices; -1: there are none. */
 void source_think_span(const Facts *f, int64_t *from, int64_t *to);
@@ -166,6 +171,9 @@ int64_t source_branch_at(const FactTree *t, int row);
 bool source_tensor_selected(const Look *l, const char **name, bool *known);
 /* Row, column, rows and columns around the cursor of a tensor's picture, `shrink` times smaller than it shows now. False: d is none. */
 bool source_tensor_window(const Data *d, double shrink, double w[4]);
+/* Row of the best, worst, longest or most surprising answer of the group, or of the one with this number; -1: there is none. */
+int source_answer_pick(const Look *l, const char *which);
+bool source_rl(const Look *l, const char *name, Data *d);
 bool source_mla(const Look *l, const char *name, Data *d);
 bool source_moe(const Look *l, const char *name, Data *d);
 bool source_mtp(const Look *l, const char *name, Data *d);

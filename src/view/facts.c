@@ -89,6 +89,7 @@ static void token_done(FactToken *t)
 		free(t->alt[i].text);
 	free(t->alt);
 	free(t->text);
+	free(t->alone);
 	free(t->drafted);
 }
 
@@ -148,6 +149,8 @@ static void token_parse(FactToken *t, const json_t *o)
 	t->draft = strcmp(draft, "accepted") == 0 ? TOK_ACCEPTED
 		: strcmp(draft, "rejected") == 0  ? TOK_REJECTED
 						  : TOK_NOT_DRAFTED;
+	if (json_is_string(json_object_get(o, "alone")))
+		t->alone = safe_dup(json_object_get(o, "alone"), SAFE_LF, NULL);
 	if (json_is_string(json_object_get(o, "drafted_text")))
 		t->drafted = safe_dup(json_object_get(o, "drafted_text"), SAFE_LF, NULL);
 }

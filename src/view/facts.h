@@ -19,6 +19,7 @@ typedef struct FactToken {
 	int n_alt;
 	TokAlt *alt;
 	TokDraft draft;
+	char *alone;               /* by itself, when that is another: <E4> for a byte of a character; else NULL */
 	char *drafted;             /* text of a refused draft, LF kept, or NULL */
 } FactToken;
 

@@ -240,6 +240,13 @@ int win_text(Win o, int x, int y, const char *s, Style st)
 	return win_textn(o, x, y, s, strlen(s), st);
 }
 
+void win_cut(Win o, int x, int y, const char *s, Style st)
+{
+	win_text(o, x, y, s, st);
+	if (o.w > 0 && x + text_columns(s, strlen(s)) > o.w)
+		win_text(o, o.w - 1, y, "…", st);
+}
+
 int win_printf(Win o, int x, int y, Style st, const char *fmt, ...)
 {
 	char buf[1024];

@@ -48,6 +48,8 @@ void win_fill(Win o, Style st);                    /* blanks */
 void win_put(Win o, int x, int y, const char *s, int width, Style st);
 /* Draws text from column x; returns the column after it. Cut at the window's right edge. */
 int win_text(Win o, int x, int y, const char *s, Style st);
+/* The same, and what does not fit ends in an ellipsis: a number must never look whole when it is not. */
+void win_cut(Win o, int x, int y, const char *s, Style st);
 int win_textn(Win o, int x, int y, const char *s, size_t n, Style st);
 int win_printf(Win o, int x, int y, Style st, const char *fmt, ...) PRINTF(5, 6);
 /* Right-aligned: the text ends before column x. */

@@ -34,7 +34,7 @@ static void plot_range(Plot *t, const Series *s)
 	if (!isfinite(t->lo))
 		t->lo = 0, t->hi = 1;
 	/* Zero belongs to the picture of a magnitude. */
-	if (!t->log && t->lo > 0)
+	if (!t->log && t->lo > 0 && !s->near)
 		t->lo = 0;
 	if (t->hi <= t->lo)
 		t->hi = t->lo + 1;
@@ -121,6 +121,8 @@ static bool line_dots(const Plot *t, int k)
 static const char *legend_value(const Plot *t, const Series *s, const Line *l)
 {
 	double v = l->n ? l->at(l, s->sel >= 0 && s->sel < l->n ? s->sel : l->n - 1) : NAN;
+	if (t->log && v <= 0)      /* has no place on the scale, but a value */
+		return arena_printf(t->p->look.arena, "%.2g", v);
 	return isnan(v) ? "·" : axis_text(t, plot_value(t, v), l->unit);
 }
 

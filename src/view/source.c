@@ -77,8 +77,8 @@ static const char *text_cut(Arena *a, const char *s, int w)
 
 const char *text_token(Arena *a, const FactToken *t, int w)
 {
-	/* A token that ends within a character has no text yet: its next one has it all. */
-	const char *s = t && t->text && *t->text ? t->text : "…";
+	/* A part of a character is shown by its bytes: in the text its last token has it whole, and the others none. */
+	const char *s = t && t->alone ? t->alone : t && t->text && *t->text ? t->text : "…";
 	return arena_printf(a, "`%s`", text_cut(a, s, w > 2 ? w - 2 : 1));
 }
 
@@ -212,8 +212,11 @@ static const struct {
 	bool (*make)(const Look *, const char *, Data *);
 } source_table[] = {
 	{ "acceptance", "series: share of MTP drafts accepted, along the text", source_mtp },
+	{ "accuracy", "series: share of right answers, held out and sampled, over a run of reinforcement learning", source_rl },
 	{ "affinity", "field: gate score of the selected token, MoE layer x expert", source_moe },
 	{ "alternatives", "items: the most probable tokens in place of the selected one", source_token },
+	{ "answer", "table: tokens of the selected answer with advantage, entropy, probability and ratio to the reference", source_rl },
+	{ "answers", "table: a group of answers to one problem: reward, advantage, length", source_rl },
 	{ "attention", "field: attention of the selected layer and head, query x key", source_mla },
 	{ "balance", "series: MaxVio and drift of the bias, of a training run", source_train },
 	{ "beside", "table: the text of the selected branch beside this one, from where they part", source_trace },
@@ -224,25 +227,33 @@ static const struct {
 	{ "coactive", "field: tokens of an expert that also went to another, selected layer", source_moe },
 	{ "compared", "table: a comparison in figures: first difference, KL, routes", source_diff },
 	{ "contribution", "series: norm of what the routed and the shared experts add, by token", source_moe },
+	{ "damage", "field: KL of the next token with one product alone in a precision recipe, layer x product", source_fp8 },
+	{ "damaged", "table: the products that a precision recipe hurts most, and why", source_fp8 },
 	{ "distance", "items: relative distance of the residual stream, by layer", source_diff },
 	{ "distances", "field: relative distance of the residual stream, layer x position", source_diff },
 	{ "divergence", "series: KL of the next-token distribution, by position", source_diff },
 	{ "draft_depth", "items: MTP drafts accepted, by depth", source_mtp },
 	{ "draft_text", "text: the text with its drafts marked", source_mtp },
 	{ "drafts", "table: MTP drafts, accepted and refused", source_token },
+	{ "drift", "series: drift |ln r| of a policy in training, share of answers masked for it", source_rl },
 	{ "entropy", "series: entropy and surprise by token", source_token },
+	{ "errors", "field: relative error of each product under a precision recipe, layer x product", source_fp8 },
 	{ "experts", "field: share of tokens, MoE layer x expert, last 64 tokens", source_router },
 	{ "flipped", "items: share of tokens whose set of experts differs, by layer", source_diff },
 	{ "form_error", "items: distance of naive and absorbed attention, by layer", source_mla },
+	{ "formats", "table: predictions in f32, bf16 and a precision recipe: KL, best token, perplexity, routes", source_fp8 },
 	{ "forms", "table: naive against absorbed attention: cost of a token, and their distance", source_mla },
 	{ "gate", "field: gate weight of the selected layer, token x expert", source_router },
 	{ "gate_entropy", "items: mean entropy of the gate, by layer", source_moe },
 	{ "gradient", "series: norm of all gradients by step", source_train },
 	{ "gradients", "items: norm of the last gradient by layer", source_train },
+	{ "grid", "items: numbers of the selected product's weight by the exponent of their code", source_fp8 },
+	{ "groups", "series: share of groups whose answers all have one reward, of answers used", source_rl },
 	{ "heads", "table: where each head of the selected layer looks, and what it reads of the latent", source_mla },
 	{ "histogram", "items: numbers of the selected tensor by size", source_tensors },
 	{ "known", "table: cache per token of published models", source_cache },
 	{ "kv", "series: cache bytes used and allocated", source_cache },
+	{ "lengths", "series: mean length of answers, sampled and held out", source_rl },
 	{ "lens", "table: what each layer would say in place of the selected token", source_trace },
 	{ "lens_map", "field: probability that each layer gives the token that is there, token x layer", source_trace },
 	{ "load", "items: share of tokens of each expert, selected layer", source_router },
@@ -251,14 +262,20 @@ static const struct {
 	{ "lr", "series: learning rate by step", source_train },
 	{ "model", "table: the model's card", source_token },
 	{ "moe_layers", "table: gate and experts of each layer in figures", source_moe },
+	{ "operands", "table: the selected product: error of result, input and weight under a precision recipe", source_fp8 },
 	{ "per_forward", "series: tokens made by a forward, along the text", source_mtp },
+	{ "policy", "series: entropy, KL, share of clipped tokens of a policy in training", source_rl },
 	{ "prompt", "text: the prompt line", source_token },
 	{ "ranks", "table: effective rank of the latent and of its weights", source_mla },
 	{ "rate", "series: tokens per second of a training run", source_train },
 	{ "reads", "field: what each head reads through each direction of the latent", source_mla },
+	{ "reflection", "series: words of reflection in an answer, of the groups shown", source_rl },
 	{ "refused", "table: MTP drafts that were refused, and what was taken instead", source_mtp },
+	{ "reward", "series: mean reward and share of answers in the right form, by iteration", source_rl },
+	{ "rl", "table: a run of reinforcement learning in figures", source_rl },
 	{ "routing", "field: gate weight of the model in training on held-out text, token x expert, selected layer", source_train },
 	{ "sampled", "table: what the model in training writes", source_train },
+	{ "scales", "field: scales of the selected product's weight under a precision recipe, tile by tile", source_fp8 },
 	{ "schemes", "items: cache by attention scheme at the chosen context", source_cache },
 	{ "scores", "field: gate score of the selected layer, token x expert", source_router },
 	{ "settings", "table: settings of a training run; changed ones stand out", source_train },

@@ -39,6 +39,12 @@ static void scheme_item(const Look *l, Item *it, const char *label, double per_t
 		ours > 0 ? arena_printf(l->arena, " · %.1f × MLA", per_token / ours) : "");
 }
 
+/* GQA of 8 groups is MHA itself where there are no more heads. */
+static bool gqa_apart(const Look *l)
+{
+	return l->facts->card.heads > 8;
+}
+
 static bool items_schemes(const Look *l, Data *d)
 {
 	const KvElements *kv = &l->facts->card.kv;
@@ -53,7 +59,8 @@ static bool items_schemes(const Look *l, Data *d)
 		.item = arena_zalloc(l->arena, 6 * sizeof(Item)),
 		.unit = "B" };
 	for (size_t i = 0; i < 5 && d->items.item; i++)
-		scheme_item(l, &d->items.item[d->items.n++], row[i].label,
+		if (i != 1 || gqa_apart(l))
+			scheme_item(l, &d->items.item[d->items.n++], row[i].label,
 			(double)row[i].n * (i == 4 ? 1 : BF16_BYTES), row[i].color, ours);
 	if (live > 0 && d->items.item)
 		scheme_item(l, &d->items.item[d->items.n++], "this cache", live, 5, ours);
@@ -159,8 +166,8 @@ static bool table_cache(const Look *l, Data *d)
 	if (k->kv.own > 0) {
 		card_row(t, "as MHA", arena_printf(l->arena, "%.1f×", (double)k->kv.mha / (double)k->kv.own),
 			CELL_WARN);
-		card_row(t, "as GQA-8",
-			arena_printf(l->arena, "%.1f×", (double)k->kv.gqa8 / (double)k->kv.own), CELL_TEXT);
+		if (gqa_apart(l))
+			card_row(t, "as GQA-8", arena_printf(l->arena, "%.1f×", (double)k->kv.gqa8 / (double)k->kv.own), CELL_TEXT);
 		card_row(t, "as MQA", arena_printf(l->arena, "%.1f×", (double)k->kv.mqa / (double)k->kv.own),
 			CELL_TEXT);
 	}

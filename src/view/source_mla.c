@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BF16_BYTES = 2, HEADS_VALUES = 100000 /* that the table of heads looks at in a frame */ };
+/* LOOK_READS: tokens of the beginning that the engine reads again on request (LOOK_TOKENS of engine/look.c). */
+enum { BF16_BYTES = 2, LOOK_READS = 1024, HEADS_VALUES = 100000 /* that the table of heads looks at in a frame */ };
 
 static const char *not_here(const Look *l, const char *what)
 {
@@ -16,6 +17,9 @@ static const char *not_here(const Look *l, const char *what)
 			"%s of layer %lld is not in this recording - record with --watch \"+ layers.*.%s\"",
 			what, (long long)l->sel->layer,
 			strcmp(what, "attention") == 0 ? "attn.probs" : "latent.*");
+	if (l->facts->n_tok > LOOK_READS && strcmp(what, "attention") == 0)
+		return arena_printf(l->arena, "%s of layer %lld not computed - a does it for the first %d of %zu tokens", what,
+			(long long)l->sel->layer, LOOK_READS, l->facts->n_tok);
 	return arena_printf(l->arena, "%s of layer %lld not computed for this text - a does it", what,
 		(long long)l->sel->layer);
 }
@@ -87,6 +91,29 @@ static double map_entropy(const Maps *m, int r, int head)
 	return h;
 }
 
+/* A look reads the text's beginning: at a selected token behind that the map would be blank. Says what there is instead; the map
+ * stays as long as some of it is in sight. */
+static bool map_beyond(const Look *l, const Maps *m, Data *d)
+{
+	int64_t at = facts_find(l->facts, l->sel->token), last = at;
+	if (at < 0 || m->rows.row[at].x)
+		return false;
+	while (last >= 0 && !m->rows.row[last].x)
+		last--;
+	if (last < 0)
+		return false;
+	long long pos = (long long)l->facts->tok[last].pos;
+	d->readout = arena_printf(l->arena, "attention of token %lld not computed · :token %lld is the last that was",
+		(long long)l->sel->token, pos);
+	d->facts = arena_printf(l->arena, "%d of %zu tokens", m->rows.found, l->facts->n_tok);
+	if (l->rows_hint > 0 && at - last < l->rows_hint / 2)
+		return false;
+	d->empty = l->replay ? arena_printf(l->arena, "recorded of %d of %zu tokens - :token %lld goes there", m->rows.found, l->facts->n_tok, pos)
+		: arena_printf(l->arena, "computed of %d of %zu tokens - a reads the first %d - :token %lld goes there", m->rows.found,
+			l->facts->n_tok, LOOK_READS, pos);
+	return true;
+}
+
 static bool field_attention(const Look *l, Data *d)
 {
 	Maps *m = maps_make(l);
@@ -95,6 +122,8 @@ static bool field_attention(const Look *l, Data *d)
 		d->empty = not_here(l, "attention");
 		return true;
 	}
+	if (map_beyond(l, m, d))
+		return true;
 	d->kind = DATA_FIELD;
 	d->field = (Field){ .rows = n,
 		.cols = n,
@@ -180,12 +209,12 @@ static double head_directions(const Look *l, const Sample *x, int head, int *of)
 	return v ? eigen_effective_rank(v, *of, true) : NAN;
 }
 
-static void heads_row(const Look *l, Table *t, const Maps *m, int head, int from)
+static void heads_row(const Look *l, Table *t, const Maps *m, int head, int from, int end)
 {
 	TableCell *c = &t->cell[head * t->cols];
-	int of = 0, n = (int)l->facts->n_tok;
+	int of = 0;
 	double use = head_directions(l, latent_sample(l, "heads", 2), head, &of);
-	HeadMeans k = m ? head_means(l, m, head, from, n) : (HeadMeans){ 0 };
+	HeadMeans k = m ? head_means(l, m, head, from, end) : (HeadMeans){ 0 };
 	c[0] = (TableCell){ arena_printf(l->arena, "%d", head), CELL_ACCENT };
 	c[1].s = c[2].s = c[3].s = c[4].s = "·";
 	if (k.n) {
@@ -212,11 +241,20 @@ static int heads_from(int n, int heads)
 	return from == n && n > 0 ? n - 1 : from;
 }
 
+/* Behind the last token up to the selected one whose attention is there; when there is none, behind the text. */
+static int maps_end(const Look *l, const Maps *m)
+{
+	int64_t at = facts_find(l->facts, l->sel->token);
+	while (m && at >= 0 && !m->rows.row[at].x)
+		at--;
+	return m && at >= 0 && l->facts->n_tok > LOOK_READS ? (int)at + 1 : (int)l->facts->n_tok;
+}
+
 static bool table_heads(const Look *l, Data *d)
 {
 	const FactCard *k = &l->facts->card;
 	Maps *m = maps_make(l);
-	int n = (int)k->heads, from = heads_from((int)l->facts->n_tok, n);
+	int n = (int)k->heads, end = maps_end(l, m), from = heads_from(end, n);
 	Table *t = &d->table;
 	if (!m && !latent_sample(l, "heads", 2)) {
 		d->empty = not_here(l, "attention");
@@ -232,12 +270,11 @@ static bool table_heads(const Look *l, Data *d)
 	t->cell = arena_zalloc(l->arena, (size_t)n * 6 * sizeof *t->cell);
 	t->readout = arena_zalloc(l->arena, (size_t)n * sizeof *t->readout);
 	for (int i = 0; t->cell && i < n; i++)
-		heads_row(l, t, m, i, from);
+		heads_row(l, t, m, i, from, end);
 	if (!t->cell)
 		t->rows = 0;
 	d->facts = arena_printf(l->arena, "mean of %d queries",
-		m ? m->rows.found < (int)l->facts->n_tok - from ? m->rows.found : (int)l->facts->n_tok - from
-		  : 0);
+		m ? m->rows.found < end - from ? m->rows.found : end - from : 0);
 	d->summary = t->readout ? t->readout[l->sel->head < n ? l->sel->head : 0] : NULL;
 	return true;
 }

@@ -184,7 +184,7 @@ static const char *card_attention(const Look *l)
 	if (k->attention[0] && strcmp(k->attention, "mla") != 0)
 		return arena_printf(l->arena, "%lld heads · %s, %lld for keys", (long long)k->heads, k->attention,
 			(long long)k->key_heads);
-	return arena_printf(l->arena, "%lld heads · latent %lld + rope %lld", (long long)k->heads,
+	return arena_printf(l->arena, "%lld heads · latent %lld, rope %lld", (long long)k->heads,
 		(long long)k->kv_rank, (long long)k->rope);
 }
 

@@ -74,8 +74,9 @@ static bool text_trace(const Look *l, Data *d)
 		return true;
 	source_think_span(l->facts, &from, &to);
 	Span s = from >= 0 ? span_of(l->facts, from, to) : span_of(l->facts, 0, (int64_t)l->facts->n_tok - 1);
-	d->facts = arena_printf(l->arena, "%s%lld tokens · %s nat each", from >= 0 ? "think " : "", (long long)s.n,
-		isnan(s.entropy) ? "·" : arena_printf(l->arena, "%.2f", s.entropy));
+	/* Beside the title, in full or, where that has no room, without the unit that the card below has. */
+	d->facts = arena_printf(l->arena, "%s%lld tokens · entropy %s%s", from >= 0 ? "think " : "", (long long)s.n,
+		isnan(s.entropy) ? "·" : arena_printf(l->arena, "%.2f", s.entropy), l->cols_hint > 0 && l->cols_hint < 52 ? "" : " nat a token");
 	if (k)
 		d->readout = arena_printf(l->arena, "gen.token[%lld] = %s · id %lld · logprob %s · entropy %s nat%s", (long long)k->pos,
 			text_token(l->arena, k, 16), (long long)k->id, isnan(k->logprob) ? "not computed" : text_six(l->arena, k->logprob),
@@ -95,10 +96,11 @@ static void span_rows(const Look *l, Table *t, const char *name, int64_t from, i
 {
 	Span s = span_of(l->facts, from, to);
 	Arena *a = l->arena;
-	card_put(t, name, arena_printf(a, "%lld tokens%s", (long long)s.n,
-		s.drafted ? arena_printf(a, ", %lld drafted", (long long)s.drafted) : ""), CELL_STRONG);
+	card_put(t, name, arena_printf(a, "%lld tokens%s%s", (long long)s.n,
+		isnan(s.entropy) ? "" : arena_printf(a, " · logprob %.2f", s.logprob),
+		s.drafted ? arena_printf(a, " · %lld drafted", (long long)s.drafted) : ""), CELL_STRONG);
 	if (!isnan(s.entropy))
-		card_put(t, "", arena_printf(a, "%.3f nat each · logprob %.2f", s.entropy, s.logprob), CELL_TEXT);
+		card_put(t, "", arena_printf(a, "entropy %.3f nat a token", s.entropy), CELL_TEXT);
 	if (s.worst_at >= 0 && s.worst < -0.01)
 		card_put(t, "", arena_printf(a, "least sure: %s at %lld, p %.3f", text_token(a, &l->facts->tok[s.worst_at], 10),
 			(long long)l->facts->tok[s.worst_at].pos, exp(s.worst)), CELL_TEXT);

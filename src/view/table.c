@@ -31,8 +31,8 @@ static void table_put(Win o, int x, int y, int w, const char *s, bool left, Styl
 	Win c = win_sub(o, x, y, w, 1);
 	if (!s)
 		return;
-	if (left)
-		win_text(c, 0, 0, s, st);
+	if (left || text_columns(s, strlen(s)) > c.w)
+		win_cut(c, 0, 0, s, st);
 	else
 		win_right(c, c.w, 0, s, st);
 }
@@ -56,7 +56,7 @@ void view_table_draw(const Pen *p, Win o, const Data *d)
 	const Theme *th = p->theme;
 	int w[TABLE_COLS], y = 0, head = t->head[0] ? 1 : 0;
 	for (; y < t->n_above && y < o.h; y++)
-		win_text(o, 0, y, t->line[y], th->dim);
+		win_cut(o, 0, y, t->line[y], th->dim);
 	int below = t->n_lines - t->n_above, rows = o.h - y - head - below;
 	if (rows < 1)
 		rows = o.h - y - head > 0 ? o.h - y - head : 0;
@@ -78,7 +78,7 @@ void view_table_draw(const Pen *p, Win o, const Data *d)
 			win_paint(o, 0, y, o.w, th->select.bg, th->mono ? ATTR_REVERSE : 0);
 	}
 	for (int i = t->n_above; i < t->n_lines && y < o.h; i++, y++)
-		win_text(o, 0, y, t->line[i], th->text);
+		win_cut(o, 0, y, t->line[i], th->text);
 	p->ps->scroll_y = p->ps->first_row = first;
 	p->ps->cell_w = o.w;
 }
@@ -97,9 +97,9 @@ void view_card(const Pen *p, Win o, const Data *d)
 		if (y >= o.h)
 			continue;
 		const TableCell *k = &t->cell[r * 2];
-		win_text(line, 0, 0, k[0].s, p->theme->dim);
+		win_cut(line, 0, 0, k[0].s, p->theme->dim);
 		if (k[1].s)
-			win_text(line, kw + 2, 0, k[1].s, cell_style(p->theme, k[1].style));
+			win_cut(line, kw + 2, 0, k[1].s, cell_style(p->theme, k[1].style));
 	}
 	p->ps->scroll_y = 0;
 }

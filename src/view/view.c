@@ -9,6 +9,7 @@ static const View view_table[] = {
 	{ "line", DATA_SERIES, view_line, 12, 2, "lines over time or position: braille, half-blocks or ASCII" },
 	{ "table", DATA_TABLE, view_table_draw, 16, 2, "rows and columns under a heading" },
 	{ "card", DATA_TABLE, view_card, 16, 1, "names and values" },
+	{ "flow", DATA_TABLE, view_flow, 12, 2, "a table of tokens as running text, coloured by their figures" },
 	{ "gauge", DATA_SERIES, view_gauge, 12, 1, "the last of two lines as a part of the other" },
 	{ "text", DATA_TEXT, view_text, 8, 1, "the model's text, given told from generated" },
 	{ "marks", DATA_TEXT, view_marks, 8, 2, "the model's text, MTP drafts taken and refused marked below it" },

@@ -39,11 +39,12 @@ const View *view_at(int i);
 /* Rows of the whole pane, frame included, that this data would fill; 0: as many as there are. */
 int view_rows(const Data *d);
 
-/* heat.c, bars.c, line.c, table.c, text.c */
+/* heat.c, bars.c, line.c, table.c, text.c, flow.c */
 void view_heat(const Pen *p, Win o, const Data *d);
 void view_bars(const Pen *p, Win o, const Data *d);
 void view_line(const Pen *p, Win o, const Data *d);
 void view_table_draw(const Pen *p, Win o, const Data *d);
+void view_flow(const Pen *p, Win o, const Data *d);
 void view_card(const Pen *p, Win o, const Data *d);
 void view_gauge(const Pen *p, Win o, const Data *d);
 void view_text(const Pen *p, Win o, const Data *d);

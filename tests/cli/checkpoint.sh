@@ -17,6 +17,8 @@ run 0 kv "$tmp/v3.json" --cache-dtype fp8 --batch 3 --context 2 --json && has '"
 result $? "kv: dtype, batch and context are multiplied in"
 run 0 kv "$tmp/v3.json" && has MLA GQA-8 Kimi-K2
 result $? "kv: text"
+run 0 kv "$srcdir/data/domains" && has MHA MQA && ! grep -q GQA-8 "$tmp/out"
+result $? "kv: 8 groups of no more than 8 heads are not told apart"
 run 2 kv "$tmp/v3.json" --cache-dtype int4 && one_error_line && run 2 kv "$tmp/v3.json" --batch 0 && one_error_line &&
 	run 5 kv "$tmp/v3.json" --context 9000000000000000 --batch 9000000000000 && one_error_line
 result $? "kv: what cannot be asked"

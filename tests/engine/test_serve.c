@@ -187,6 +187,15 @@ TEST(serve_generates_and_tells)
 	seat_ok(&v, "{\"cmd\":\"prompt\",\"ids\":[65,66],\"n\":1}");
 	seat_until(&v, "engine.status", "\"run\":2,\"pos\":3");
 	assert_int_equal(store_count(v.s, "gen.token"), 3);
+	/* A byte that is no character is told by itself too. */
+	seat_ok(&v, "{\"cmd\":\"prompt\",\"ids\":[65,229],\"n\":1}");
+	seat_until(&v, "engine.status", "\"run\":3,\"pos\":3");
+	t = token_json(v.s, 0);
+	assert_null(json_object_get(t, "alone"));
+	json_decref(t);
+	t = token_json(v.s, 1);
+	assert_string_equal(json_string_value(json_object_get(t, "alone")), "<E5>");
+	json_decref(t);
 	seat_end(&v);
 }
 

@@ -72,6 +72,7 @@ TEST(lens_is_silent_when_nobody_watches)
 	Once *x = run(NULL, 4);
 	assert_null(store_last(once_store(x), "lens.p"));
 	assert_null(store_last(once_store(x), "diff.about"));
+	assert_null(store_last(once_store(x), "fp8.about"));
 	assert_null(store_last(once_store(x), "model.tensors"));
 	once_free(x);
 }
@@ -123,6 +124,40 @@ TEST(tensors_can_be_values_on_the_text)
 	once_free(x);
 }
 
+/* The recipe's report, and every number of a weight in one place of the grid; unasked, by order, and the next of the table. */
+TEST(fp8_tells_what_a_recipe_does)
+{
+	Once *x = run((const char *[]){ "fp8.about", NULL }, 3);
+	Err e = { 0 };
+	const char *about = last(x, "fp8.about")->data;
+	assert_non_null(strstr(about, "\"recipe\":\"fp8-v3\""));
+	assert_non_null(strstr(about, "\"format\":\"e4m3fn\""));
+	assert_true(number_of(about, "tokens") > 0);
+	const Sample *stats = last(x, "fp8.products"), *weights = last(x, "fp8.weights"), *alone = last(x, "fp8.alone");
+	assert_int_equal(stats->shape[1], 21);
+	assert_int_equal(weights->shape[1], 6 + 17);
+	assert_int_equal(weights->shape[0], stats->shape[0]);
+	assert_int_equal(alone->shape[0], stats->shape[0]);
+	for (size_t i = 0; i < weights->shape[0]; i++) {
+		double n = 0;
+		for (size_t b = 0; b < 17; b++)
+			n += sample_num(weights, i * 23 + 6 + b);
+		assert_true(n > 0 && n == sample_num(weights, i * 23));
+		assert_true(sample_num(weights, i * 23 + 2) >= sample_num(weights, i * 23 + 1));
+		assert_true(sample_num(stats, i * 21) > 0 && sample_num(alone, i) >= 0);
+	}
+	assert_int_equal(last(x, "fp8.scales")->shape[0], stats->shape[0]);
+	assert_float_equal(sample_num(last(x, "fp8.scales"), 0), 1, 0);
+	order(x, "{\"cmd\":\"fp8\",\"by\":-1}"); /* around the table, past f32 and bf16 */
+	assert_non_null(strstr(last(x, "fp8.about")->data, "\"recipe\":\"nvfp4\""));
+	assert_int_equal(last(x, "fp8.weights")->shape[1], 6 + 5);
+	order(x, "{\"cmd\":\"fp8\",\"recipe\":\"bf16\"}"); /* quantises nothing */
+	assert_non_null(strstr(last(x, "fp8.about")->data, "\"products\":[]"));
+	assert_false(once_order(x, "{\"cmd\":\"fp8\",\"recipe\":\"fp9\"}", &e));
+	assert_non_null(strstr(e.text, "fp9"));
+	once_free(x);
+}
+
 TEST(diff_finds_what_differs)
 {
 	char json[600];
@@ -151,6 +186,23 @@ TEST(diff_finds_what_differs)
 	assert_true(number_of(about, "kl") < 1e-6);
 	Err e = { 0 };
 	assert_false(once_order(x, "{\"cmd\":\"compare\",\"path\":\"/nowhere\"}", &e));
+	once_free(x);
+}
+
+TEST(diff_tells_of_how_many_tokens_it_read_the_first)
+{
+	static int32_t ids[300];
+	Err e = { 0 };
+	for (int i = 0; i < 300; i++)
+		ids[i] = 5 + i % 80;
+	OnceOptions o = { .threads = 1, .n = 0, .ids = ids, .n_ids = 300, .watch = (const char *[]){ "diff.about", NULL } };
+	Once *x = once_run(unit_src(model_path), &o, &e);
+	if (!x)
+		fail_msg("%s", e.text);
+	order(x, "{\"cmd\":\"compare\",\"form\":\"absorbed\"}");
+	const char *about = last(x, "diff.about")->data;
+	assert_float_equal(number_of(about, "tokens"), 256, 0);
+	assert_float_equal(number_of(about, "of"), 300, 0);
 	once_free(x);
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# trace.sh - the Trace, Tensors and Diff scenes live: a text is made, branched and looked back at, tensors are looked at one by one, and the
-# text is compared, by the keys of a person.
+# trace.sh - the Trace, Tensors, Diff and FP8 scenes live: a text is made, branched and looked back at, tensors are looked at one by one, and
+# the text is compared, by the keys of a person.
 . "${srcdir:-.}/tests/cli/tap.sh"
 
 command -v tmux >/dev/null || skip_all "no tmux"
@@ -73,6 +73,16 @@ result $? "and naive against absorbed"
 command_line 'compare @nowhere'
 seen 'nowhere'
 result $? "a checkpoint that is not there is told"
+
+command_line 'scene fp8'
+seen 'hurt most' && seen 'KL with it alone in fp8-v3 ' && seen 'rounding (weight)'
+result $? "the usual recipe without being asked"
+tm send-keys N
+seen 'KL with it alone in fp8-v3-pow2'
+result $? "and the next one"
+command_line 'fp8 nvfp4'
+seen 'KL with it alone in nvfp4' && seen 'e2m1'
+result $? "and one by name"
 tm send-keys q
 for _ in $(seq 100); do
 	tm has-session 2>/dev/null || break

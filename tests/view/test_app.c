@@ -268,7 +268,7 @@ TEST(app_commands_complete)
 	Rig r = rig_open("v3", NULL, false, 80, 24);
 	rig_keys(&r, ":th<Tab>l<Tab>");
 	assert_non_null(strstr(rig_row(&r, 23), ":theme light"));
-	rig_keys(&r, "<Esc>:scene r<Tab><Enter>");
+	rig_keys(&r, "<Esc>:scene ro<Tab><Enter>");
 	assert_string_equal(app_scene(r.a), "router");
 	rig_keys(&r, ":nonsense<Enter>");
 	assert_true(has(&r, "no command \"nonsense\""));
@@ -372,4 +372,35 @@ TEST(app_survives_random_keys_and_sizes)
 		assert_true(app_quit(r.a));
 		rig_close(&r);
 	}
+}
+
+TEST(app_messages_shows_the_last_ones_whole)
+{
+	Rig r = rig_open("v3", NULL, false, 80, 24);
+	rig_keys(&r, ":scene nowhere<Enter>");
+	assert_true(has(&r, "no scene is called"));
+	assert_false(has(&r, "diff,"));
+	rig_keys(&r, ":bogus<Enter>:messages<Enter>");
+	const char *t = rig_text(&r), *newest = strstr(t, "no command \"bogus\""), *older = strstr(t, "no scene is called");
+	assert_true(newest && older && newest < older);
+	assert_true(has(&r, "diff,"));
+	assert_true(has(&r, "under the cursor: gen.token["));
+	rig_keys(&r, "<Esc>");
+	assert_false(has(&r, "no scene is called"));
+	rig_keys(&r, "?");
+	for (int i = 0; i < 12 && !has(&r, "messages"); i++)
+		rig_keys(&r, "<PgDn>");
+	assert_true(has(&r, "messages"));
+	rig_close(&r);
+}
+
+TEST(app_what_is_cut_ends_in_a_mark)
+{
+	Rig r = rig_open("v3", "home", false, 80, 24);
+	Win w = win_sub(grid_win(r.g), 0, 0, 8, 1);
+	win_cut(w, 0, 0, "rope 16", (Style){ 0 });
+	assert_string_equal(grid_at(r.g, 6, 0)->s, "6");
+	win_cut(w, 0, 0, "rope 1600", (Style){ 0 });
+	assert_string_equal(grid_at(r.g, 7, 0)->s, "…");
+	rig_close(&r);
 }

@@ -107,3 +107,18 @@ TEST(facts_wrong_json_changes_nothing)
 	facts_done(&f);
 	store_free(s);
 }
+
+TEST(facts_a_byte_by_itself_is_kept_beside_the_text)
+{
+	Store *s = store_new(1 << 20);
+	Facts f;
+	facts_init(&f);
+	tell(s, "gen.token", 1, "{\"pos\":0,\"id\":229,\"text\":\"\",\"alone\":\"<E5>\"}");
+	tell(s, "gen.token", 2, "{\"pos\":1,\"id\":97,\"text\":\"a\"}");
+	assert_true(facts_update(&f, s));
+	assert_string_equal(f.tok[0].alone, "<E5>");
+	assert_string_equal(f.tok[0].text, "");
+	assert_null(f.tok[1].alone);
+	facts_done(&f);
+	store_free(s);
+}

@@ -220,3 +220,18 @@ TEST(inside_survives_nonsense)
 		rig_close(&r);
 	}
 }
+
+TEST(mla_says_how_far_the_attention_was_computed)
+{
+	Rig r = rig_open("v3", "mla", false, 80, 24);
+	for (int pos = 31; pos < 131; pos++) {
+		char json[80];
+		snprintf(json, sizeof json, "{\"pos\":%d,\"id\":65,\"text\":\"A\"}", pos);
+		Sample x = { .topic = "gen.token", .kind = SAMPLE_TEXT, .time = 1e3 + pos, .data = json, .bytes = strlen(json) };
+		assert_true(store_add(r.s, &x));
+	}
+	rig_keys(&r, ":token 120<Enter>");
+	assert_non_null(strstr(rig_text(&r), "first 1024"));
+	assert_non_null(strstr(rig_text(&r), "attention of token 120 not computed · :token "));
+	rig_close(&r);
+}

@@ -108,6 +108,24 @@ TEST(diff_sends_what_to_compare_with)
 	rig_close(&r);
 }
 
+TEST(fp8_asks_for_recipes_and_names_the_outlier)
+{
+	static const struct { const char *keys, *json; } t[] = {
+		{ "C", "{\"cmd\":\"fp8\"}" }, { "N", "{\"cmd\":\"fp8\",\"by\":1}" }, { "B", "{\"cmd\":\"fp8\",\"by\":-1}" },
+		{ ":fp8 nvfp4<Enter>", "{\"cmd\":\"fp8\",\"recipe\":\"nvfp4\"}" },
+	};
+	Rig r = rig_open("fp8", "fp8", false, 120, 40);
+	rig_drain(&r);
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		rig_keys(&r, t[i].keys);
+		assert_string_equal(asked(&r), t[i].json);
+	}
+	assert_true(has(&r, "weight outlier"));
+	rig_keys(&r, "<S-Tab>:layer 2<Enter>"); /* any pane: the selection is one */
+	assert_true(has(&r, "L2 shared.up"));
+	rig_close(&r);
+}
+
 /* A pane that may be left out is, and the others have its room. */
 TEST(optional_panes_without_data_are_left_out)
 {
@@ -120,7 +138,7 @@ TEST(optional_panes_without_data_are_left_out)
 	rig_close(&r);
 }
 
-static const char *const scenes_here[] = { "trace", "tensors", "diff", "train" };
+static const char *const scenes_here[] = { "trace", "tensors", "diff", "fp8", "train" };
 
 /* Any keys at any size: nothing breaks. */
 TEST(trace_survives_random_keys_and_sizes)
@@ -129,8 +147,8 @@ TEST(trace_survives_random_keys_and_sizes)
 		"P", "<Esc>", "+", "-", "[", "]", "<PgUp>", "<PgDn>", "<Home>", "<End>", "/at<Enter>", "/<Esc>", ":scene diff<Enter>", ":show 1<Enter>",
 		":ascii<Enter>", ":theme mono<Enter>", ":theme dark<Enter>", "<S-Tab>", ":branch 2<Enter>", ":layer 3<Enter>" };
 	Rng rng = rng_make(5, 5);
-	for (int n = 0; n < 4; n++) {
-		Rig r = rig_open(n == 3 ? "train" : "trace", scenes_here[n], n % 2, 80, 24);
+	for (int n = 0; n < 5; n++) {
+		Rig r = rig_open(n == 4 ? "train" : n == 3 ? "fp8" : "trace", scenes_here[n], n % 2 || n == 4, 80, 24);
 		for (int i = 0; i < 250; i++) {
 			if (i % 6 == 0)
 				grid_resize(r.g, 1 + (int)rng_below(&rng, 210), 1 + (int)rng_below(&rng, 70));
