@@ -18,6 +18,7 @@ typedef struct Loop {
 	bool ordered;              /* a viewer asked for the end */
 	double seconds;            /* of a step, averaged */
 	int64_t from;              /* step that this process began with */
+	int64_t steps;             /* the setting as it was last seen: a change while running moves the end */
 	struct timespec live;      /* of OUT/live when it was last read */
 	TrainWatch *watch;         /* who tells others of it */
 	Buf sample;                /* text of this step, empty: none */
@@ -128,7 +129,9 @@ static bool loop_step(Loop *l, bool *over, Err *e)
 	StepReport r;
 	run_live(&l->run, &l->live, change, l);
 	*over = l->ordered = run_orders(l->watch);
-	if (*over || run_was_stopped()) {
+	if (s->steps != l->steps)
+		l->run.stop = l->steps = s->steps;
+	if (*over || run_was_stopped() || train_at(t) >= l->run.stop) {
 		*over = true;
 		return true;
 	}
@@ -152,6 +155,7 @@ static int loop_run(Loop *l, const Args *a, Err *e)
 	run_signals();
 	if (!run_from(&l->run, a, &l->from, e))
 		return err_exit(e);
+	l->steps = train_settings(l->run.start.train)->steps;
 	bool over = l->from >= l->run.stop, ok = true;
 	if (!over)
 		l->watch = run_watch(&l->run, NULL);

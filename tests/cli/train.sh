@@ -101,6 +101,10 @@ mkdir "$tmp/pipe" && mkfifo "$tmp/pipe/live"
 run pipe --steps 2 >"$tmp/pipe.jsonl" 2>"$tmp/err" && [ "$(wc -l <"$tmp/pipe.jsonl")" -eq 2 ] && grep -q 'not a file' "$tmp/err"
 result $? "OUT/live that is a pipe is not waited for"
 
+mkdir "$tmp/shorter" && echo steps=3 >"$tmp/shorter/live"
+run shorter --steps 9 >"$tmp/shorter.jsonl" 2>"$tmp/err" && [ "$(wc -l <"$tmp/shorter.jsonl")" -eq 3 ]
+result $? "steps that are changed while running move the end"
+
 mkdir "$tmp/escape" && printf '\033]0;x\007=1\nlr=\033[31m\n' >"$tmp/escape/live"
 run escape --steps 2 >/dev/null 2>"$tmp/err" && [ -s "$tmp/err" ] && ! grep -q "$(printf '\033')" "$tmp/err"
 result $? "no escape sequence of a file reaches the terminal"
